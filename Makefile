@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: ISC
+#
+# make            build everything into build/bin
+# make demo       what it is, in a minute (installs what is missing, builds, runs)
+# make test       everything that can be checked here (installs what is missing)
+# make check      the fast part: format, layers, sizes, unit, scenario, fuzz seeds
+# make check SAN=asan|tsan, make integration, make fuzz, make bench, make install, make clean
+
+SAN    ?= none
+OUT    := build/$(SAN)
+BIN    := $(if $(filter none,$(SAN)),build/bin,$(OUT)/bin)
+PREFIX ?= /usr/local
+DEPS   := libsodium libevent libevent_pthreads libcrypto jansson libseccomp libsystemd
+VERSION := 0.1.0
+
+CFLAGS ?= -O2 -g
+FLAGS  := -std=c11 -D_GNU_SOURCE -I. -MMD -MP -pthread -fPIE -DVERSION='"$(VERSION)"'
+FLAGS  += -Wall -Wextra -Werror -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes
+FLAGS  += -Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef
+FLAGS  += -fstack-protector-strong -fstack-clash-protection -ffile-prefix-map=$(CURDIR)=.
+FLAGS_none := -D_FORTIFY_SOURCE=2
+FLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS_tsan := -fsanitize=thread
+FLAGS_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FLAGS  += $(FLAGS_$(SAN))
+LDHARD := -pie -Wl,-z,relro,-z,now -Wl,--build-id=sha1
+# Quiet when the packages are not there yet: "make demo" and "make test" install them first.
+FLAGS  += $(shell pkg-config --cflags $(DEPS) 2>/dev/null)
+LIBS   := $(shell pkg-config --libs $(DEPS) 2>/dev/null)
+
+MAINS    := $(wildcard cathedral/main.c tools/*/main.c)
+LIB_SRC  := $(filter-out %/main.c,$(wildcard base/*.c protocol/*.c protocol/*/*.c cathedral/*.c \
+              cathedral/*/*.c tools/*/*.c))
+LIB      := $(OUT)/reliquary.a
+PROGRAMS := $(if $(wildcard cathedral/main.c),$(BIN)/cathedral) \
+            $(patsubst tools/%/main.c,$(BIN)/%,$(wildcard tools/*/main.c))
+HELP_SRC := $(wildcard tests/support/*.c)
+HELP     := $(OUT)/tests.a
+UNIT     := $(patsubst %.c,$(OUT)/%,$(wildcard tests/unit/test_*.c))
+SCENARIO := $(patsubst %.c,$(OUT)/%,$(wildcard tests/scenario/test_*.c))
+BENCHES  := $(patsubst %.c,$(OUT)/%,$(wildcard tests/bench/bench_*.c))
+FUZZERS  := $(patsubst %.c,$(OUT)/%,$(wildcard tests/fuzz/fuzz_*.c))
+TOOLS    := $(patsubst tests/integration/%.c,$(BIN)/test-%,$(wildcard tests/integration/*.c))
+
+all: $(PROGRAMS)
+
+$(OUT)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+$(LIB): $(LIB_SRC:%.c=$(OUT)/%.o)
+	@rm -f $@
+	$(AR) rcsD $@ $^
+
+$(HELP): $(HELP_SRC:%.c=$(OUT)/%.o)
+	@rm -f $@
+	$(AR) rcsD $@ $^
+
+LINK = @mkdir -p $(@D); echo link $@; $(CC) $(FLAGS) $(CFLAGS) $(LDHARD) $(LDFLAGS)
+
+$(BIN)/cathedral: $(OUT)/cathedral/main.o $(LIB)
+	$(LINK) $^ $(LIBS) -o $@
+$(BIN)/test-%: $(OUT)/tests/integration/%.o $(LIB)
+	$(LINK) $^ $(LIBS) -o $@
+$(BIN)/%: $(OUT)/tools/%/main.o $(LIB)
+	$(LINK) $^ $(LIBS) -o $@
+$(OUT)/tests/unit/%: $(OUT)/tests/unit/%.o $(HELP) $(LIB)
+	$(LINK) $^ $(LIBS) -lcmocka -lm -o $@
+$(OUT)/tests/scenario/%: $(OUT)/tests/scenario/%.o $(HELP) $(LIB)
+	$(LINK) $^ $(LIBS) -lcmocka -lm -o $@
+$(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(HELP) $(LIB)
+	$(LINK) $^ $(LIBS) -lm -o $@
+# With clang and SAN=fuzz a fuzzer; otherwise the same code replays its seeds.
+$(OUT)/tests/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(if $(filter fuzz,$(SAN)),,$(OUT)/tests/fuzz/replay.o) $(HELP) $(LIB)
+	$(LINK) $(if $(filter fuzz,$(SAN)),-fsanitize=fuzzer) $^ $(LIBS) -lm -o $@
+
+unit: $(UNIT)
+	CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' $(UNIT)
+
+scenario: $(SCENARIO)
+	CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' $(SCENARIO)
+
+seeds: $(FUZZERS)
+	prove -e '' tests/fuzz/seeds.t :: $(OUT)/tests/fuzz
+
+style:
+	prove -e '' $(wildcard tests/check/*.t)
+
+check: $(if $(filter none,$(SAN)),style) unit scenario seeds
+
+integration: all $(TOOLS)
+	BIN=$(BIN) prove -v -e '' --timer tests/integration/[0-9]*.t
+
+packages:
+	@deploy/packages
+
+# The packages must be there before the first line of a build asks pkg-config for them.
+demo: packages
+	@$(MAKE) --no-print-directory -s all
+	@tests/demo
+
+test: packages
+	$(MAKE) all
+	$(MAKE) check
+	$(MAKE) integration
+
+fuzz: packages
+	CC=clang $(MAKE) SAN=fuzz fuzzers
+	tests/fuzz/run
+
+fuzzers: $(FUZZERS)
+
+bench: all $(BENCHES)
+	@tests/bench/run $(OUT)/tests/bench
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 755 $(BIN)/cathedral $(BIN)/cathedralctl $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(BIN)/reliquary-ambry $(BIN)/cathedral-probe $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+
+clean:
+	rm -rf build
+
+.PHONY: all unit scenario seeds style check integration packages demo test fuzz fuzzers bench \
+    install clean
+.SECONDARY:
+
+-include $(shell find build/$(SAN) -name '*.d' 2>/dev/null)

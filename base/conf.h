@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Configuration by one option table: a file of "keyword value ..." lines ('#' begins a comment)
+ * becomes a struct.  A new option is a field and a row.  Errors name file, line and keyword.
+ */
+#ifndef BASE_CONF_H
+#define BASE_CONF_H
+
+#include "base/fault.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CONF_WORDS_MAX 16
+#define CONF_TEXT_MAX  256 /* char field[CONF_TEXT_MAX] for CONF_TEXT and CONF_PATH */
+
+enum conf_type {
+	CONF_FLAG,     /* bool: yes no on off true false */
+	CONF_UINT,     /* uint64_t within min .. max */
+	CONF_TEXT,     /* char[CONF_TEXT_MAX] */
+	CONF_PATH,     /* the same; relative to the configuration file's folder */
+	CONF_ENDPOINT, /* struct endpoint */
+	CONF_PARSE,    /* parse() is given the words behind the keyword */
+};
+
+struct conf_option {
+	const char *keyword;
+	enum conf_type type;
+	size_t offset; /* of the field in the caller's struct */
+	uint64_t min, max;
+	const char *fallback; /* as if written in the file; NULL: the field stays zero */
+	bool required;
+	bool repeats; /* may stand on more than one line */
+	bool (*parse)(void *conf, char *const *words, size_t count, struct fault *why);
+	const char *arguments; /* for the help: "ADDRESS:PORT" */
+	const char *help;      /* one sentence */
+};
+
+/*
+ * Fills *conf from the file at path by the table (ended by a row without keyword).  Fallbacks
+ * first, then the lines.  False leaves *conf half-filled: the caller loads into a copy.
+ */
+bool conf_load(void *conf, const struct conf_option *table, const char *path, struct fault *why);
+
+/* The same from text; name stands for the path in faults, and relative paths stay as they are. */
+bool conf_load_text(void *conf, const struct conf_option *table, const char *name, const char *text,
+    struct fault *why);
+
+/* Prints the table for --help: keyword, arguments, help, fallback. */
+void conf_print_help(FILE *to, const struct conf_option *table);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/fault.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * Reads a regular file of at most max bytes whole.  *ret is malloc'd with a NUL behind its last
+ * byte (not counted); the caller frees it.  The fault names the path and the reason.
+ */
+bool file_read(uint8_t **ret, size_t *len, const char *path, size_t max, struct fault *why);
+
+/* Reads exactly len bytes into out (keys): no copy is left behind, too long is refused too. */
+bool file_read_exact(void *out, size_t len, const char *path, struct fault *why);
+
+/* Replaces path atomically: temporary file in the same folder, fsync, rename, fsync of the folder.
+ */
+bool file_replace(const char *path, mode_t mode, const void *data, size_t len, struct fault *why);
+
+/* Like file_replace(), but fails (with errno EEXIST) when path is there: never overwrites. */
+bool file_create(const char *path, mode_t mode, const void *data, size_t len, struct fault *why);
+
+/* Makes the folder and its parents with the mode given; fine when it is there. */
+bool file_make_folder(const char *path, mode_t mode, struct fault *why);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+/* What systemd is told (sd_notify); does nothing when nobody asked for it. */
+#ifndef BASE_NOTIFY_H
+#define BASE_NOTIFY_H
+
+#include <stdint.h>
+
+void notify_ready(const char *status);
+void notify_reloading(void);
+void notify_stopping(void);
+void notify_status(const char *status);
+
+/* Half of WatchdogSec= in milliseconds, 0 when no watchdog is asked for. */
+uint64_t notify_watchdog_interval_ms(void);
+void notify_watchdog(void);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * KMAC256 as in NIST SP 800-185, never the XOF variant (docs/protocol.md, "Primitives").
+ *
+ * The state after label and key depends on neither input nor length, so it is kept as a prefix:
+ * a mask then costs only its own permutations.  Work is handed over in batches, so that versions
+ * that permute several states at once can stand behind the same call.
+ */
+#ifndef PROTOCOL_CRYPTO_KMAC_H
+#define PROTOCOL_CRYPTO_KMAC_H
+
+#include "protocol/crypto/keccak.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* As secret as the key it was made from. */
+struct kmac_prefix {
+	uint64_t state[KECCAK_LANES];
+};
+
+void kmac_prefix_init(struct kmac_prefix *p, const char *label, const void *key, size_t key_len);
+
+struct kmac_job {
+	const struct kmac_prefix *prefix;
+	const uint8_t *input;
+	size_t input_len;
+	uint8_t *out;
+	size_t out_len; /* part of what is authenticated, as KMAC demands */
+};
+
+/* Writes each job's output to its out.  Jobs are independent; input and out may not overlap. */
+void kmac_run(const struct kmac_job *jobs, size_t count);
+
+/* The same, but XORs the output into what is at out: masks and unmasks. */
+void kmac_mask(const struct kmac_job *jobs, size_t count);
+
+/* One computation from scratch, for keys that are used once. */
+void kmac256(void *out, size_t out_len, const void *key, size_t key_len, const void *input,
+    size_t input_len, const char *label);
+
+#endif
