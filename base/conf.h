@@ -39,8 +39,9 @@ struct conf_option {
 };
 
 /*
- * Fills *conf from the file at path by the table (ended by a row without keyword).  Fallbacks
- * first, then the lines.  False leaves *conf half-filled: the caller loads into a copy.
+ * Fills *conf from the file at path by the table (ended by a row without keyword): fallbacks, then
+ * the lines; the fallback of an option that repeats only when it has no line.  False leaves *conf
+ * half-filled: the caller loads into a copy.
  */
 bool conf_load(void *conf, const struct conf_option *table, const char *path, struct fault *why);
 
