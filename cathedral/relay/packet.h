@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A packet on its way, changed in place: the room in front takes a shroud header, the room behind
+ * its padding.  Short packets are outsiders' fault and answered with false; a lack of room would
+ * be ours.
+ */
+#ifndef CATHEDRAL_RELAY_PACKET_H
+#define CATHEDRAL_RELAY_PACKET_H
+
+#include "base/endpoint.h"
+#include "cathedral/state/identities.h"
+#include "cathedral/state/registry.h"
+#include "cathedral/state/verdict.h"
+#include "protocol/crypto/shroud.h"
+#include "protocol/wire/kind.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PACKET_HEADROOM 64 /* at least a shroud header; keeps the body aligned */
+#define PACKET_ROOM     2048
+
+struct packet {
+	/* Where it is now, within room. */
+	uint8_t *head;
+	size_t len;
+
+	/* How it came: set by whoever received it. */
+	struct endpoint from;
+	uint8_t listener;
+	bool nat_port;
+
+	/* What unshrouding found out. */
+	size_t wire_len;                  /* as it came, shroud included */
+	const struct registry_peer *peer; /* the federated cathedral that sent it, or NULL */
+	bool shrouded;
+	uint8_t shown[16];   /* the shroud identity it came under */
+	struct identity who; /* whose that is */
+
+	enum verdict verdict;
+
+	/* How it goes: a relayed packet or an answer. */
+	struct endpoint to;
+	uint8_t to_listener;
+	const struct kmac_prefix *to_mask; /* NULL: clear */
+	size_t below; /* shrouded size stays below this by padding; see packet_fits() */
+
+	_Alignas(16) uint8_t room[PACKET_ROOM];
+};
+
+/* Where the receiver of datagrams puts the bytes: at most PACKET_MAX + 1, to notice longer ones. */
+static inline uint8_t *
+packet_start(struct packet *pkt)
+{
+	return pkt->room + PACKET_HEADROOM;
+}
+
+static inline void
+packet_reset(struct packet *pkt, size_t len)
+{
+	pkt->head = packet_start(pkt);
+	pkt->len = len;
+}
+
+static inline bool
+packet_pull(struct packet *pkt, size_t n)
+{
+	if (n > pkt->len)
+		return false;
+	pkt->head += n;
+	pkt->len -= n;
+	return true;
+}
+
+static inline uint8_t *
+packet_push(struct packet *pkt, size_t n)
+{
+	assert(n <= (size_t)(pkt->head - pkt->room));
+	pkt->head -= n;
+	pkt->len += n;
+	return pkt->head;
+}
+
+static inline size_t
+packet_tailroom(const struct packet *pkt)
+{
+	return (size_t)(pkt->room + PACKET_ROOM - (pkt->head + pkt->len));
+}
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The way of a packet, in one direction (read pipeline.c first):
+ *
+ *     received -> unshroud -> kind -> decide -> outbox -> shroud -> sent
+ *
+ * A pipeline is one thread's: the workers, the scanner and the main thread have one each.
+ */
+#ifndef CATHEDRAL_RELAY_PIPELINE_H
+#define CATHEDRAL_RELAY_PIPELINE_H
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "cathedral/relay/outbox.h"
+#include "cathedral/relay/site.h"
+#include "cathedral/state/limiter.h"
+#include "cathedral/state/stats.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define PIPELINE_BATCH 64
+
+struct pipeline {
+	struct site *site;
+	unsigned slot; /* of publish.h */
+	struct random random;
+	struct limiter *limiter;
+	struct outbox *outbox;
+	struct stats *stats;
+
+	/* For one batch. */
+	const struct registry *registry;
+	struct instant now;
+	bool may_look_up; /* unknown identities go to the lookups; the scanner's own do not */
+};
+
+/* slot: this thread's own in site->publish.  sender and stats are borrowed. */
+struct pipeline *pipeline_create(struct site *site, unsigned slot, struct sender *sender,
+    struct stats *stats, struct random *seed);
+void pipeline_destroy(struct pipeline *p);
+
+/*
+ * Runs up to PIPELINE_BATCH packets (from, listener, nat_port, head and len set; len 0 for one that
+ * was cut off) and sends what follows from them.  Each packet's verdict is set and counted.
+ */
+void pipeline_run(
+    struct pipeline *p, struct packet *const *packets, size_t count, struct instant now);
+
+/*
+ * The scanner: searches the packet's identity among all devices, remembers what it finds and runs
+ * the packet.  Takes a time that grows with the number of devices.
+ */
+void pipeline_look_up(
+    struct pipeline *p, const struct lookup *what, struct packet *room, struct instant now);
+
+/*
+ * The main thread, when bundles may have changed: sends the current ambry to every local tunnel
+ * whose device last said it has another generation and wants ambries.  Returns how many.
+ */
+size_t pipeline_push_ambries(struct pipeline *p, struct instant now);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which device shows which shroud identity.  Identities can be made by anyone who knows a flock
+ * and a device number, so one that was merely looked up is only a candidate, in a small table that
+ * newer ones overwrite; it is kept for good (until unused for two rotations) once an offer under
+ * it was accepted.  Beside that: who was last heard at an address, the first to try for an
+ * unknown identity from there.
+ */
+#ifndef CATHEDRAL_STATE_IDENTITIES_H
+#define CATHEDRAL_STATE_IDENTITIES_H
+
+#include "base/clock.h"
+#include "base/endpoint.h"
+#include "base/ids.h"
+#include "base/random.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define IDENTITY_TTL_NS           (630 * NS_PER_S)
+#define IDENTITY_CANDIDATE_TTL_NS (30 * NS_PER_S)
+#define IDENTITY_HINTS_MAX        20
+
+/* A device and the pair of flocks it talks in; base flocks. */
+struct identity {
+	struct flock_id own, other;
+	struct device_id device;
+	uint32_t zero;
+};
+
+struct identities;
+
+/* per_device: identities a device may have proven at a time. */
+struct identities *identities_create(size_t capacity, uint32_t per_device, struct random *r);
+void identities_destroy(struct identities *c);
+
+bool identities_find(
+    struct identities *c, const uint8_t id[static 16], uint64_t now_ns, struct identity *ret);
+
+/* Found by computation; nothing is proven yet. */
+void identities_suggest(
+    struct identities *c, const uint8_t id[static 16], const struct identity *who, uint64_t now_ns);
+
+/* An offer under id, from this address, was accepted. */
+void identities_prove(struct identities *c, const uint8_t id[static 16], const struct identity *who,
+    const struct endpoint *from, uint64_t now_ns);
+
+/* Who was heard at this address and port, then at this address; without repeats. */
+size_t identities_hints(struct identities *c, const struct endpoint *from, uint64_t now_ns,
+    struct identity ret[static IDENTITY_HINTS_MAX]);
+
+size_t identities_sweep(struct identities *c, size_t count, uint64_t now_ns);
+size_t identities_count(struct identities *c);
+
+#endif

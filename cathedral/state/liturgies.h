@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Presence lists, one per flock domain and group (docs/protocol.md, "Liturgy").  Any thread may
+ * call any of these.
+ */
+#ifndef CATHEDRAL_STATE_LITURGIES_H
+#define CATHEDRAL_STATE_LITURGIES_H
+
+#include "base/clock.h"
+#include "base/endpoint.h"
+#include "base/ids.h"
+#include "base/random.h"
+#include "protocol/wire/offer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What was heard, from whom, where. */
+struct liturgy_heard {
+	struct flock_id flock; /* with its domain */
+	struct device_id device;
+	const struct liturgy *liturgy;
+	struct endpoint from;
+	uint8_t listener;
+	bool federated; /* told by another cathedral: from is its address */
+	uint64_t now_ns;
+};
+
+/* What is to be done about it. */
+struct liturgy_outcome {
+	bool answer;   /* with peers below */
+	bool remember; /* remembrance is due */
+	bool federate;
+	bool unproven; /* the address is new for a known entry: one answer at most */
+	uint8_t peers[LITURGY_PEERS];
+};
+
+/* A copy for reports. */
+struct liturgy_entry {
+	struct flock_id flock;
+	uint8_t number;
+	bool signalling, hidden, federated;
+	uint16_t group;
+	struct device_id device;
+	struct endpoint at;
+	uint64_t seen_ns;
+};
+
+struct liturgies;
+
+struct liturgies *liturgies_create(size_t capacity, struct random *r);
+void liturgies_destroy(struct liturgies *l);
+
+/* Records it and says what follows; false when there is no room for a new entry. */
+bool liturgies_hear(
+    struct liturgies *l, const struct liturgy_heard *heard, struct liturgy_outcome *ret);
+
+size_t liturgies_sweep(struct liturgies *l, size_t count, uint64_t now_ns);
+
+/* Every entry; those for which visit() says false are removed. */
+typedef bool liturgies_visit(const struct liturgy_entry *entry, void *arg);
+void liturgies_each(struct liturgies *l, liturgies_visit *visit, void *arg);
+
+size_t liturgies_count(struct liturgies *l);
+size_t liturgies_capacity(const struct liturgies *l);
+
+#endif

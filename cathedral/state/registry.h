@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Who may do what, as an immutable snapshot: flocks with their devices and ambries, pairs of
+ * flocks, federated cathedrals.  Everything that depends only on a device is derived once, when
+ * the snapshot is built.  Readers take the current snapshot once per batch (publish.h) and hold
+ * no lock; flocks that did not change are shared between snapshots.
+ */
+#ifndef CATHEDRAL_STATE_REGISTRY_H
+#define CATHEDRAL_STATE_REGISTRY_H
+
+#include "base/endpoint.h"
+#include "base/fault.h"
+#include "base/ids.h"
+#include "base/keys.h"
+#include "protocol/crypto/kmac.h"
+#include "protocol/wire/bundle.h"
+#include "protocol/wire/settings.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One device's shroud for one pair of flocks. */
+struct registry_shroud {
+	struct kmac_prefix mask;
+	struct kmac_prefix identity;
+};
+
+struct registry_device {
+	struct device_id id;
+	uint8_t kek_number;
+	uint32_t mbit; /* 0: unlimited */
+	struct cathedral_secret cs;
+	struct cosk_public cosk;
+	struct registry_shroud shroud; /* within its own flock */
+};
+
+/* Which file a bundle came from, to see whether it changed. */
+struct file_mark {
+	uint64_t device, inode, size;
+	int64_t mtime_ns, ctime_ns;
+};
+
+/* The ambries between the devices that are allowed: a slice of the bundle in memory. */
+struct registry_ambries {
+	bool present;
+	struct bundle bundle; /* its entries point into bytes */
+	uint8_t *bytes;
+	size_t size;
+	struct file_mark mark;
+};
+
+struct registry_flock {
+	struct flock_id id; /* base */
+	_Atomic unsigned references;
+	struct registry_ambries ambries;
+	uint8_t by_kek[256]; /* KEK number -> index + 1 into devices, 0: none */
+	size_t device_count;
+	struct registry_device devices[]; /* sorted by id; in secret memory */
+};
+
+struct registry_xflock {
+	struct registry_flock *a, *b; /* a's id is the lower; referenced */
+	_Atomic unsigned references;
+	struct registry_ambries ambries;
+	struct registry_shroud *shrouds; /* a's devices in order, then b's; in secret memory */
+};
+
+/* What is counted about a federated cathedral; outlives snapshots. */
+struct peer_stats {
+	_Atomic unsigned references;
+	_Atomic uint64_t heard_ns; /* monotonic; 0: never */
+	_Atomic uint64_t offers_in, offers_bad;
+};
+
+struct registry_peer {
+	struct endpoint at;
+	uint16_t clear_port, shroud_port; /* its listeners for devices of that kind; 0: not known */
+	struct peer_stats *stats;
+};
+
+struct registry_federation {
+	bool present; /* a federation secret is configured */
+	struct federation_secret secret;
+	struct kmac_prefix mask;
+};
+
+struct registry;
+
+/* One device as it talks within its own flock or to one other; all pointers are the snapshot's. */
+struct party {
+	const struct registry_flock *flock;
+	const struct registry_device *device;
+	const struct registry_shroud *shroud;
+	const struct registry_ambries *ambries; /* of the flock or the pair; may not be present */
+};
+
+/*
+ * The device `id` of flock own as it talks to flock other; both with their domains, which must be
+ * the same.  False: unknown flock or device, other domain, or two flocks that may not talk.
+ */
+bool registry_party(const struct registry *r, struct flock_id own, struct flock_id other,
+    struct device_id id, struct party *ret);
+
+/* The same by KEK number. */
+bool registry_party_by_kek(const struct registry *r, struct flock_id own, struct flock_id other,
+    uint8_t kek_number, struct party *ret);
+
+/* The federated cathedral at this address and port, or NULL. */
+const struct registry_peer *registry_peer_at(const struct registry *r, const struct endpoint *at);
+
+const struct registry_peer *registry_peers(const struct registry *r, size_t *count);
+const struct registry_federation *registry_federation(const struct registry *r);
+
+/* Calls visit for every shroud of every device, own and pairs; stops when it says false. */
+typedef bool registry_visit(const struct party *party, struct flock_id other, void *arg);
+void registry_each_shroud(const struct registry *r, registry_visit *visit, void *arg);
+
+struct registry_counts {
+	size_t flocks, xflocks, devices, peers, ambries;
+	size_t ambry_bytes;
+};
+
+struct registry_counts registry_counts(const struct registry *r);
+
+/* ---- building: the main thread only ---- */
+
+/* Where the files are that the settings name. */
+struct registry_source {
+	const char *settings;   /* path of the settings file */
+	const char *secretdir;  /* flock-<hex>/<id>.key and .pub below it */
+	const char *federation; /* path of the federation secret, or NULL */
+	struct hash_key hash;
+};
+
+/*
+ * Reads everything and builds a snapshot, taking unchanged parts from old (may be NULL).  NULL
+ * when anything is wrong: the fault names the file, the line and the reason, and nothing changed.
+ * An expired bundle is not wrong: its ambries are not handed out.
+ */
+struct registry *registry_load(
+    const struct registry_source *source, const struct registry *old, struct fault *why);
+
+void registry_free(struct registry *r); /* NULL is fine */
+
+/* For tests and benches that need no files: the devices of one flock, then the whole. */
+struct registry_spec_device {
+	struct device_id id;
+	uint8_t kek_number;
+	uint32_t mbit;
+	struct cathedral_secret cs;
+	struct cosk_public cosk;
+};
+
+/* Takes a copy of everything; references is 1.  NULL: no memory, or an id or number twice. */
+struct registry_flock *registry_flock_create(
+    struct flock_id id, const struct registry_spec_device *devices, size_t count);
+
+/* Cuts the slice that the flock's devices need from a whole bundle. */
+bool registry_flock_set_ambries(
+    struct registry_flock *f, const uint8_t *bundle, size_t len, struct fault *why);
+
+struct registry_xflock *registry_xflock_create(struct registry_flock *x, struct registry_flock *y);
+bool registry_xflock_set_ambries(
+    struct registry_xflock *x, const uint8_t *bundle, size_t len, struct fault *why);
+
+/* Takes over the references given (also when it fails).  secret may be NULL: no federation. */
+struct registry_parts {
+	struct registry_flock **flocks;
+	size_t flock_count;
+	struct registry_xflock **xflocks;
+	size_t xflock_count;
+	const struct settings_peer *peers;
+	size_t peer_count;
+	const struct federation_secret *secret;
+	struct hash_key hash;
+};
+
+struct registry *registry_create(const struct registry_parts *parts, const struct registry *old);
+
+void registry_flock_release(struct registry_flock *f);
+void registry_xflock_release(struct registry_xflock *x);
+
+/* Borrowed, or NULL; for the loader, which shares what did not change. */
+struct registry_flock *registry_flock_find(const struct registry *r, struct flock_id id);
+struct registry_xflock *registry_xflock_find(
+    const struct registry *r, struct flock_id a, struct flock_id b);
+
+#endif

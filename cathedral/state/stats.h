@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Counters with one writer each (a worker, the scanner, the main thread), summed when read.  Field,
+ * metric name and help come from one list.
+ */
+#ifndef CATHEDRAL_STATE_STATS_H
+#define CATHEDRAL_STATE_STATS_H
+
+#include "cathedral/state/verdict.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define STATS(X)                                                                                   \
+	X(rx_packets, "datagrams received")                                                        \
+	X(rx_bytes, "bytes received")                                                              \
+	X(tx_packets, "datagrams sent")                                                            \
+	X(tx_bytes, "bytes sent")                                                                  \
+	X(tx_refused, "datagrams the kernel refused to send")                                      \
+	X(relayed_bytes, "bytes of relayed packets without their shroud")                          \
+	X(info_answers, "info offers sent to devices")                                             \
+	X(ambry_answers, "ambries sent to devices")                                                \
+	X(ambry_pushes, "ambries sent unasked, because a new bundle arrived")                      \
+	X(liturgy_answers, "liturgies sent to devices")                                            \
+	X(remembrances, "remembrances sent to devices")                                            \
+	X(federated_out, "offers told to other cathedrals")                                        \
+	X(federated_in, "offers accepted from other cathedrals")                                   \
+	X(answers_withheld, "answers not sent to an address that has not proven itself")           \
+	X(tunnels_created, "tunnels that appeared")                                                \
+	X(tunnels_moved, "tunnels whose device came from a new address")                           \
+	X(spi_learned, "SPIs learned from key exchanges")                                          \
+	X(identity_hits, "unknown identities found by their source address")                       \
+	X(identity_scans, "unknown identities searched among all devices")                         \
+	X(identity_found, "of these, found")
+
+struct stats {
+	_Alignas(64) _Atomic uint64_t verdicts[VERDICT_COUNT];
+#define STATS_FIELD(name, help) _Atomic uint64_t name;
+	STATS(STATS_FIELD)
+#undef STATS_FIELD
+};
+
+/* Only the owning thread may call this, so a plain load and store are enough. */
+static inline void
+stats_add(_Atomic uint64_t *counter, uint64_t n)
+{
+	uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, old + n, memory_order_relaxed);
+}
+
+static inline uint64_t
+stats_get(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* The counters of several threads added up; a plain copy. */
+struct stats_sum {
+	uint64_t verdicts[VERDICT_COUNT];
+#define STATS_FIELD(name, help) uint64_t name;
+	STATS(STATS_FIELD)
+#undef STATS_FIELD
+};
+
+void stats_sum_add(struct stats_sum *sum, const struct stats *s);
+
+#endif
