@@ -49,8 +49,9 @@ struct bundle_entry {
 /* A validated view into bytes that the caller owns and keeps while it is used. */
 struct bundle {
 	struct bundle_head head;
-	struct flock_id a, b; /* base flocks; equal for a bundle within one flock */
+	struct flock_id a, b; /* base flocks as asked for; equal within one flock */
 	struct kek_set in_a, in_b;
+	bool b_first; /* the file names b's side first */
 	const uint8_t *entries;
 	size_t count;
 };
@@ -79,8 +80,9 @@ bool bundle_find(const struct bundle *b, struct flock_id flock, struct tunnel_id
     struct bundle_entry *ret);
 
 /*
- * Writes head and the entries between the numbers given that are in b as well, to out of size
- * bytes (bundle_size() of the intersections); returns the bytes written, 0 when size is too small.
+ * Writes head and the entries between the numbers given (in_a: of b->a, whichever side the file
+ * names first) that are in b as well, to out of size bytes (bundle_size() of the intersections);
+ * returns the bytes written, 0 when size is too small.
  */
 size_t bundle_slice(const struct bundle *b, const struct kek_set *in_a, const struct kek_set *in_b,
     uint8_t *out, size_t size);
