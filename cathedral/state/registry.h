@@ -12,6 +12,7 @@
 #include "base/fault.h"
 #include "base/ids.h"
 #include "base/keys.h"
+#include "base/seeded_hash.h"
 #include "protocol/crypto/kmac.h"
 #include "protocol/wire/bundle.h"
 #include "protocol/wire/settings.h"
