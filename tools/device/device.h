@@ -20,6 +20,7 @@
 #include "base/random.h"
 #include "protocol/crypto/kdf.h"
 #include "protocol/crypto/kmac.h"
+#include "protocol/crypto/shroud.h"
 #include "protocol/wire/bundle.h"
 #include "protocol/wire/header.h"
 #include "protocol/wire/kind.h"
@@ -32,6 +33,7 @@
 #define DEVICE_CATHEDRALS  REMEMBRANCE_MAX
 #define DEVICE_PACKET_MAX  2048 /* more than a cathedral takes: tests send too much on purpose */
 #define DEVICE_PAYLOAD_MIN (PACKET_MIN - DATA_HEADER_SIZE)
+#define DEVICE_PAYLOAD_MAX (DEVICE_PACKET_MAX - SHROUD_HEADER_SIZE - 1 - DATA_HEADER_SIZE)
 
 struct device_keys {
 	struct cathedral_secret cs;
@@ -78,6 +80,13 @@ struct device_moment {
 	struct random *random;
 };
 
+/* The two shrouds between a device and its cathedrals; the same within one flock. */
+enum device_shroud {
+	DEVICE_SHROUD_PAIR = 0, /* of the pair of flocks: all but liturgies */
+	DEVICE_SHROUD_OWN,      /* of the own flock alone */
+	DEVICE_SHROUDS
+};
+
 /* Small, so that a test can hold thousands.  To be read by anyone; written by what is named. */
 struct device {
 	struct device_config config;
@@ -102,11 +111,10 @@ struct device {
 	uint64_t info_due_ns, liturgy_due_ns;
 	bool probe_due;
 
-	/* Shroud: [0] for the pair of flocks, [1] for the own flock alone. */
 	uint64_t seed_id_until_ns; /* 0: none drawn yet */
 	uint8_t seed_id[16];
-	uint8_t identity[2][SHROUD_IDENTITY_SIZE];
-	struct kmac_prefix mask[2];
+	uint8_t identity[DEVICE_SHROUDS][SHROUD_IDENTITY_SIZE];
+	struct kmac_prefix mask[DEVICE_SHROUDS];
 	struct kmac_prefix peer_mask; /* for packets to the peer's own address, from secret */
 };
 
@@ -120,11 +128,14 @@ struct device_packet {
 };
 
 /*
- * Readies a device; everything is copied.  At least one and at most DEVICE_CATHEDRALS cathedrals,
- * the first is its first choice.  The first offers are due at once.
+ * Readies a device; everything is copied.  It must be given a cathedral before anything else is
+ * asked of it.  The first offers are due at once.
  */
 void device_init(struct device *d, const struct device_config *config,
-    const struct device_keys *keys, const struct device_cathedral *cathedrals, size_t count);
+    const struct device_keys *keys, const struct device_moment *m);
+
+/* The first is its first choice, the others for when that gives no answers.  False when full. */
+bool device_add_cathedral(struct device *d, const struct endpoint *at, uint16_t nat_port);
 
 /* As if the process had been started again: new instance, no secret; it keeps its cathedral. */
 void device_restart(struct device *d, const struct device_moment *m);
