@@ -60,7 +60,7 @@ LINK = @mkdir -p $(@D); echo link $@; $(CC) $(FLAGS) $(CFLAGS) $(LDHARD) $(LDFLA
 
 $(BIN)/cathedral: $(OUT)/cathedral/main.o $(LIB)
 	$(LINK) $^ $(LIBS) -o $@
-$(BIN)/test-%: $(OUT)/tests/integration/%.o $(LIB)
+$(BIN)/test-%: $(OUT)/tests/integration/%.o $(HELP) $(LIB)
 	$(LINK) $^ $(LIBS) -o $@
 $(BIN)/%: $(OUT)/tools/%/main.o $(LIB)
 	$(LINK) $^ $(LIBS) -o $@
