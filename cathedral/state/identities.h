@@ -47,10 +47,10 @@ void identities_prove(struct identities *c, const uint8_t id[static 16], const s
     const struct endpoint *from, uint64_t now_ns);
 
 /* Who was heard at this address and port, then at this address; without repeats. */
-size_t identities_hints(struct identities *c, const struct endpoint *from, uint64_t now_ns,
+size_t identities_hints(struct identities *c, const struct endpoint *from,
     struct identity ret[static IDENTITY_HINTS_MAX]);
 
-size_t identities_sweep(struct identities *c, size_t count, uint64_t now_ns);
+size_t identities_sweep(struct identities *c, size_t parts, uint64_t now_ns);
 size_t identities_count(struct identities *c);
 
 #endif

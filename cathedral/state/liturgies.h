@@ -56,7 +56,7 @@ void liturgies_destroy(struct liturgies *l);
 bool liturgies_hear(
     struct liturgies *l, const struct liturgy_heard *heard, struct liturgy_outcome *ret);
 
-size_t liturgies_sweep(struct liturgies *l, size_t count, uint64_t now_ns);
+size_t liturgies_sweep(struct liturgies *l, size_t parts, uint64_t now_ns);
 
 /* Every entry; those for which visit() says false are removed. */
 typedef bool liturgies_visit(const struct liturgy_entry *entry, void *arg);

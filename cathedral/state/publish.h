@@ -24,7 +24,7 @@ void publish_leave(struct publish *p, unsigned slot);
 
 /* The main thread: its own view needs no slot, since only it swaps. */
 const struct registry *publish_current(const struct publish *p);
-void publish_swap(struct publish *p, struct registry *next);
+bool publish_swap(struct publish *p, struct registry *next); /* false: no memory, nothing changed */
 
 /* Frees what no reader can hold any more; true when nothing is waiting. */
 bool publish_reclaim(struct publish *p);

@@ -34,7 +34,7 @@ enum replay_result { REPLAY_NEW, REPLAY_SEEN, REPLAY_FULL };
 /* Remembers it: of two that come at once exactly one is REPLAY_NEW. */
 enum replay_result replay_admit(struct replay *p, const struct replay_mark *mark, uint64_t now_ns);
 
-size_t replay_sweep(struct replay *p, size_t count, uint64_t now_ns);
+size_t replay_sweep(struct replay *p, size_t parts, uint64_t now_ns);
 size_t replay_count(struct replay *p);
 
 #endif

@@ -19,9 +19,16 @@
 struct table;
 struct table_shard;
 
-/* NULL when there is no memory.  capacity is rounded up a little; shards must be a power of two. */
-struct table *table_create(
-    size_t capacity, size_t entry_size, size_t key_size, unsigned shards, struct hash_key hash);
+struct table_shape {
+	size_t capacity;   /* rounded up a little */
+	size_t entry_size; /* key included */
+	size_t key_size;
+	size_t home_size; /* so many first bytes of the key choose the shard; 0: all of them */
+	unsigned shards;  /* a power of two */
+};
+
+/* NULL when there is no memory. */
+struct table *table_create(const struct table_shape *shape, struct hash_key hash);
 void table_destroy(struct table *t);
 
 struct table_shard *table_lock(struct table *t, const void *key);
@@ -45,6 +52,9 @@ void table_remove(struct table_shard *s, void *entry);
 typedef bool table_gone(void *entry, void *arg);
 size_t table_sweep(struct table_shard *s, size_t count, table_gone *gone, void *arg);
 
+/* The same over all shards, for one part in `parts` of each: so many calls make a round. */
+size_t table_sweep_part(struct table *t, size_t parts, table_gone *gone, void *arg);
+
 /* For whole walks, shard by shard: shard n locked; NULL when there is no such shard. */
 struct table_shard *table_lock_nth(struct table *t, unsigned n);
 
@@ -53,6 +63,5 @@ size_t table_walk(struct table_shard *s, table_gone *gone, void *arg);
 
 size_t table_count(struct table *t); /* live entries, all shards */
 size_t table_capacity(const struct table *t);
-size_t table_shard_size(const struct table_shard *s); /* slots ever used: how far a sweep goes */
 
 #endif

@@ -102,8 +102,8 @@ enum tunnels_route_result tunnels_route(struct tunnels *t, const struct tunnel_k
 bool tunnels_is_at(struct tunnels *t, const struct tunnel_key *key, struct device_id device,
     const struct endpoint *from, uint8_t listener, uint64_t now_ns);
 
-/* Expiry, a little at a time: looks at about count entries. Returns how many went away. */
-size_t tunnels_sweep(struct tunnels *t, size_t count, uint64_t now_ns);
+/* Expiry, one part in `parts` of the table at a time.  Returns how many went away. */
+size_t tunnels_sweep(struct tunnels *t, size_t parts, uint64_t now_ns);
 
 /* Every entry, shard by shard; those for which visit() says false are removed. */
 typedef bool tunnels_visit(const struct tunnel *tunnel, void *arg);

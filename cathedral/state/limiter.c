@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+#include "cathedral/state/limiter.h"
+
+#include "base/clock.h"
+#include "base/seeded_hash.h"
+
+#include <stdlib.h>
+
+#define SLOTS 16384
+
+struct slot {
+	uint64_t seen_ns;
+	uint64_t credit_ns;
+};
+
+struct limiter {
+	struct hash_key hash;
+	uint64_t cost_ns;
+	uint64_t credit_max_ns;
+	struct slot slots[SLOTS];
+};
+
+struct limiter *
+limiter_create(uint32_t rate, uint32_t burst, struct random *r)
+{
+	struct limiter *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->hash = hash_key_new(r);
+	l->cost_ns = NS_PER_S / (rate > 0 ? rate : 1);
+	l->credit_max_ns = l->cost_ns * (burst > 0 ? burst : 1);
+	return l;
+}
+
+void
+limiter_destroy(struct limiter *l)
+{
+	free(l);
+}
+
+bool
+limiter_allow(struct limiter *l, const void *key, size_t len, uint64_t now_ns)
+{
+	struct slot *s = &l->slots[seeded_hash(&l->hash, key, len) % SLOTS];
+
+	/* A slot never used has all the credit there is. */
+	if (s->seen_ns == 0)
+		s->credit_ns = l->credit_max_ns;
+	else
+		s->credit_ns += now_ns - s->seen_ns;
+	s->seen_ns = now_ns;
+	if (s->credit_ns > l->credit_max_ns)
+		s->credit_ns = l->credit_max_ns;
+	if (s->credit_ns < l->cost_ns)
+		return false;
+	s->credit_ns -= l->cost_ns;
+	return true;
+}

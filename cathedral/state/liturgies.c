@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: ISC */
+#include "cathedral/state/liturgies.h"
+
+#include "cathedral/state/table.h"
+#include "cathedral/state/tunnels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SHARDS            64
+#define SWEEP_WHEN_FULL   256
+#define ANSWER_EVERY_NS   (3 * NS_PER_S)
+#define REMEMBER_EVERY_NS (15 * NS_PER_S)
+
+/*
+ * A device has at most one entry of each kind in a flock domain.  All entries of one domain live
+ * in one shard, together with the domain's index, which says whose entries there are.
+ */
+enum kind { DISCOVERY, SIGNALLING, INDEX };
+
+struct key {
+	struct flock_id flock; /* with its domain */
+	uint8_t kind;
+	uint8_t number;
+	uint8_t zero[6];
+};
+
+struct entry {
+	struct key key;
+	uint64_t seen_ns;
+	uint64_t answered_ns, told_ns, remembered_ns; /* 0: never */
+	union {
+		struct {
+			struct device_id device;
+			uint16_t group;
+			uint8_t listener;
+			bool hidden, federated;
+			struct endpoint at;
+			uint64_t peers[4]; /* KEK numbers it names */
+		};
+		uint64_t present[2][4]; /* the index: KEK numbers by kind */
+	};
+};
+
+struct liturgies {
+	struct table *table;
+};
+
+struct liturgies *
+liturgies_create(size_t capacity, struct random *r)
+{
+	struct liturgies *l = calloc(1, sizeof(*l));
+	struct table_shape shape = {
+		.capacity = capacity,
+		.entry_size = sizeof(struct entry),
+		.key_size = sizeof(struct key),
+		.home_size = sizeof(struct flock_id),
+		.shards = SHARDS,
+	};
+
+	if (l == NULL)
+		return NULL;
+	l->table = table_create(&shape, hash_key_new(r));
+	if (l->table == NULL) {
+		free(l);
+		return NULL;
+	}
+	return l;
+}
+
+void
+liturgies_destroy(struct liturgies *l)
+{
+	if (l == NULL)
+		return;
+	table_destroy(l->table);
+	free(l);
+}
+
+static struct key
+key_of(struct flock_id flock, enum kind kind, uint8_t number)
+{
+	return (struct key){ .flock = flock, .kind = (uint8_t)kind, .number = number };
+}
+
+static bool
+is_live(const struct entry *e, uint64_t now_ns)
+{
+	return now_ns < e->seen_ns + ENTRY_TTL_NS;
+}
+
+static bool
+entry_gone(void *at, void *arg)
+{
+	const uint64_t *now_ns = arg;
+
+	return !is_live(at, *now_ns);
+}
+
+static bool
+bit_has(const uint64_t bits[static 4], uint8_t n)
+{
+	return (bits[n / 64] >> (n % 64) & 1) != 0;
+}
+
+static void
+bit_set(uint64_t bits[static 4], uint8_t n)
+{
+	bits[n / 64] |= UINT64_C(1) << (n % 64);
+}
+
+/* The entry with this key, made if there is none; NULL when the shard is full of live ones. */
+static struct entry *
+entry_get(struct table_shard *s, const struct key *key, uint64_t now_ns, bool *created)
+{
+	struct entry *e = table_find(s, key);
+
+	*created = e == NULL || !is_live(e, now_ns);
+	if (e != NULL && *created) {
+		table_remove(s, e);
+		e = NULL;
+	}
+	if (e == NULL)
+		e = table_insert(s, key);
+	if (e == NULL && table_sweep(s, SWEEP_WHEN_FULL, entry_gone, &now_ns) > 0)
+		e = table_insert(s, key);
+	if (e != NULL)
+		e->seen_ns = now_ns;
+	return e;
+}
+
+/* Whether a is told of b: docs/protocol.md, "Liturgy". */
+static bool
+sees(const struct entry *a, const struct entry *b)
+{
+	if (a->group != b->group || (a->hidden && b->hidden))
+		return false;
+	if (a->key.kind != SIGNALLING || b->key.kind != SIGNALLING)
+		return true;
+	return bit_has(a->peers, b->key.number) || bit_has(b->peers, a->key.number);
+}
+
+/* Everybody of one kind whom `me` is told of, in the order of their numbers. */
+static void
+list_kind(struct table_shard *s, struct entry *index, enum kind kind, const struct entry *me,
+    struct liturgy_outcome *ret)
+{
+	for (unsigned n = KEK_NUMBER_MIN; n < LITURGY_PEERS; n++) {
+		struct key key = key_of(me->key.flock, kind, (uint8_t)n);
+		const struct entry *e;
+
+		if (!bit_has(index->present[kind], (uint8_t)n) || n == me->key.number)
+			continue;
+		e = table_find(s, &key);
+		if (e == NULL || !is_live(e, me->seen_ns))
+			index->present[kind][n / 64] &= ~(UINT64_C(1) << (n % 64));
+		else if (sees(me, e))
+			ret->peers[n] = 1;
+	}
+}
+
+static bool
+is_due(uint64_t *last_ns, uint64_t every_ns, uint64_t now_ns)
+{
+	if (*last_ns != 0 && now_ns < *last_ns + every_ns)
+		return false;
+	*last_ns = now_ns;
+	return true;
+}
+
+static void
+entry_store(struct entry *e, const struct liturgy_heard *h)
+{
+	e->device = h->device;
+	e->group = h->liturgy->group;
+	e->hidden = h->liturgy->hidden != 0;
+	e->listener = h->listener;
+	e->federated = h->federated;
+	e->at = h->from;
+	memset(e->peers, 0, sizeof(e->peers));
+	for (unsigned n = 0; n < LITURGY_PEERS; n++) {
+		if (h->liturgy->peers[n] != 0)
+			bit_set(e->peers, (uint8_t)n);
+	}
+}
+
+static void
+entry_hear(
+    struct entry *e, bool created, const struct liturgy_heard *h, struct liturgy_outcome *ret)
+{
+	bool same_place =
+	    !e->federated && e->listener == h->listener && endpoint_equal(&e->at, &h->from);
+
+	ret->unproven = !created && !same_place;
+	entry_store(e, h);
+	if (h->federated)
+		return;
+	ret->answer = is_due(&e->answered_ns, ANSWER_EVERY_NS, h->now_ns);
+	ret->federate = is_due(&e->told_ns, ANSWER_EVERY_NS, h->now_ns);
+	/* One answer at most to an address that is new for it. */
+	if ((h->liturgy->flags & LITURGY_WANTS_REMEMBRANCE) && !(ret->unproven && ret->answer))
+		ret->remember = is_due(&e->remembered_ns, REMEMBER_EVERY_NS, h->now_ns);
+}
+
+static bool
+hear_locked(struct table_shard *s, const struct liturgy_heard *h, struct liturgy_outcome *ret)
+{
+	enum kind kind = h->liturgy->flags & LITURGY_SIGNALLING ? SIGNALLING : DISCOVERY;
+	struct key index_key = key_of(h->flock, INDEX, 0);
+	struct key key = key_of(h->flock, kind, h->liturgy->id);
+	bool index_created, created;
+	struct entry *index = entry_get(s, &index_key, h->now_ns, &index_created);
+	struct entry *e;
+
+	if (index == NULL)
+		return false;
+	e = entry_get(s, &key, h->now_ns, &created);
+	if (e == NULL)
+		return false;
+	/* A number that passed to another device: nothing of the old one counts. */
+	if (!created && e->device.value != h->device.value) {
+		memset(&e->answered_ns, 0, sizeof(*e) - offsetof(struct entry, answered_ns));
+		created = true;
+	}
+	bit_set(index->present[kind], key.number);
+	entry_hear(e, created, h, ret);
+	if (ret->answer) {
+		list_kind(s, index, DISCOVERY, e, ret);
+		list_kind(s, index, SIGNALLING, e, ret);
+	}
+	return true;
+}
+
+bool
+liturgies_hear(struct liturgies *l, const struct liturgy_heard *heard, struct liturgy_outcome *ret)
+{
+	struct table_shard *s = table_lock(l->table, &heard->flock);
+	bool ok;
+
+	memset(ret, 0, sizeof(*ret));
+	ok = hear_locked(s, heard, ret);
+	table_unlock(s);
+	return ok;
+}
+
+size_t
+liturgies_sweep(struct liturgies *l, size_t parts, uint64_t now_ns)
+{
+	return table_sweep_part(l->table, parts, entry_gone, &now_ns);
+}
+
+struct walk {
+	liturgies_visit *visit;
+	void *arg;
+};
+
+static bool
+walk_entry(void *at, void *arg)
+{
+	const struct entry *e = at;
+	const struct walk *w = arg;
+	struct liturgy_entry copy = {
+		.flock = e->key.flock,
+		.number = e->key.number,
+		.signalling = e->key.kind == SIGNALLING,
+		.hidden = e->hidden,
+		.federated = e->federated,
+		.group = e->group,
+		.device = e->device,
+		.at = e->at,
+		.seen_ns = e->seen_ns,
+	};
+
+	return e->key.kind != INDEX && !w->visit(&copy, w->arg);
+}
+
+void
+liturgies_each(struct liturgies *l, liturgies_visit *visit, void *arg)
+{
+	struct walk w = { .visit = visit, .arg = arg };
+	struct table_shard *s;
+
+	for (unsigned n = 0; (s = table_lock_nth(l->table, n)) != NULL; n++) {
+		table_walk(s, walk_entry, &w);
+		table_unlock(s);
+	}
+}
+
+static bool
+count_entry(const struct liturgy_entry *entry, void *arg)
+{
+	size_t *count = arg;
+
+	(void)entry;
+	(*count)++;
+	return true;
+}
+
+size_t
+liturgies_count(struct liturgies *l)
+{
+	size_t count = 0;
+
+	liturgies_each(l, count_entry, &count);
+	return count;
+}
+
+size_t
+liturgies_capacity(const struct liturgies *l)
+{
+	return table_capacity(l->table);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: ISC */
+#include "cathedral/state/lookups.h"
+
+#include "base/clock.h"
+#include "base/seeded_hash.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/*
+ * A slot per hash of the source, first come first served: a source has its slot until its packet
+ * was looked at, and the scanner goes round the slots.
+ */
+struct slot {
+	bool taken;
+	struct lookup what;
+};
+
+struct lookups {
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct hash_key hash;
+	size_t slot_count, waiting, hand;
+	bool stopped;
+	struct slot slots[];
+};
+
+struct lookups *
+lookups_create(size_t slots, struct random *r)
+{
+	struct lookups *l = calloc(1, sizeof(*l) + slots * sizeof(struct slot));
+	pthread_condattr_t monotonic;
+
+	if (l == NULL)
+		return NULL;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_mutex_init(&l->lock, NULL);
+	pthread_cond_init(&l->more, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	l->hash = hash_key_new(r);
+	l->slot_count = slots;
+	return l;
+}
+
+void
+lookups_destroy(struct lookups *l)
+{
+	if (l == NULL)
+		return;
+	pthread_cond_destroy(&l->more);
+	pthread_mutex_destroy(&l->lock);
+	free(l);
+}
+
+bool
+lookups_offer(struct lookups *l, const struct lookup *what)
+{
+	uint8_t source[16];
+	struct slot *slot;
+	bool taken = false;
+
+	endpoint_source(&what->from, source);
+	slot = &l->slots[seeded_hash(&l->hash, source, sizeof(source)) % l->slot_count];
+	pthread_mutex_lock(&l->lock);
+	if (!slot->taken) {
+		slot->taken = taken = true;
+		memcpy(slot->what.bytes, what->bytes, what->len);
+		slot->what.len = what->len;
+		slot->what.from = what->from;
+		slot->what.listener = what->listener;
+		slot->what.nat_port = what->nat_port;
+		if (l->waiting++ == 0)
+			pthread_cond_signal(&l->more);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return taken;
+}
+
+static void
+wait_locked(struct lookups *l, unsigned wait_ms)
+{
+	uint64_t until_ns = clock_now().mono_ns + wait_ms * NS_PER_MS;
+	struct timespec until = {
+		.tv_sec = (time_t)(until_ns / NS_PER_S),
+		.tv_nsec = (long)(until_ns % NS_PER_S),
+	};
+
+	while (l->waiting == 0 && !l->stopped) {
+		if (pthread_cond_timedwait(&l->more, &l->lock, &until) != 0)
+			return;
+	}
+}
+
+bool
+lookups_next(struct lookups *l, struct lookup *ret, unsigned wait_ms)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&l->lock);
+	if (wait_ms > 0)
+		wait_locked(l, wait_ms);
+	if (l->waiting > 0 && !l->stopped) {
+		while (!l->slots[l->hand].taken)
+			l->hand = (l->hand + 1) % l->slot_count;
+		*ret = l->slots[l->hand].what;
+		l->slots[l->hand].taken = false;
+		l->hand = (l->hand + 1) % l->slot_count;
+		l->waiting--;
+		found = true;
+	}
+	pthread_mutex_unlock(&l->lock);
+	return found;
+}
+
+void
+lookups_stop(struct lookups *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->stopped = true;
+	pthread_cond_broadcast(&l->more);
+	pthread_mutex_unlock(&l->lock);
+}
+
+bool
+lookups_stopped(struct lookups *l)
+{
+	bool stopped;
+
+	pthread_mutex_lock(&l->lock);
+	stopped = l->stopped;
+	pthread_mutex_unlock(&l->lock);
+	return stopped;
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: ISC */
+#include "cathedral/state/tunnels.h"
+
+#include "cathedral/state/quota.h"
+#include "cathedral/state/table.h"
+
+#include <stdlib.h>
+
+#define SHARDS          64
+#define SWEEP_WHEN_FULL 256
+
+/* A token bucket holds at most what one second brings. */
+#define BURST_NS NS_PER_S
+
+struct tunnels {
+	struct table *table;
+	struct quota *quota;
+};
+
+struct tunnels *
+tunnels_create(size_t capacity, uint32_t per_device, struct random *r)
+{
+	struct tunnels *t = calloc(1, sizeof(*t));
+	struct table_shape shape = {
+		.capacity = capacity,
+		.entry_size = sizeof(struct tunnel),
+		.key_size = sizeof(struct tunnel_key),
+		.shards = SHARDS,
+	};
+
+	if (t == NULL)
+		return NULL;
+	t->table = table_create(&shape, hash_key_new(r));
+	t->quota = quota_create(capacity, per_device, r);
+	if (t->table == NULL || t->quota == NULL) {
+		tunnels_destroy(t);
+		return NULL;
+	}
+	return t;
+}
+
+void
+tunnels_destroy(struct tunnels *t)
+{
+	if (t == NULL)
+		return;
+	table_destroy(t->table);
+	quota_destroy(t->quota);
+	free(t);
+}
+
+static bool
+is_live(const struct tunnel *e, uint64_t now_ns)
+{
+	return now_ns < e->seen_ns + ENTRY_TTL_NS;
+}
+
+/* For table_sweep(): what an expired entry held goes back to its device's quota. */
+struct sweep {
+	struct tunnels *tunnels;
+	uint64_t now_ns;
+};
+
+static bool
+entry_gone(void *at, void *arg)
+{
+	const struct tunnel *e = at;
+	const struct sweep *sweep = arg;
+
+	if (is_live(e, sweep->now_ns))
+		return false;
+	quota_give_back(sweep->tunnels->quota, e->key.src, e->device);
+	return true;
+}
+
+bool
+tunnels_find(struct tunnels *t, const struct tunnel_key *key, uint64_t now_ns, struct tunnel *ret)
+{
+	struct table_shard *s = table_lock(t->table, key);
+	const struct tunnel *e = table_find(s, key);
+	bool found = e != NULL && is_live(e, now_ns);
+
+	if (found)
+		*ret = *e;
+	table_unlock(s);
+	return found;
+}
+
+/* The entry of device, or NULL; one that is not its own or has expired is removed on the way. */
+static struct tunnel *
+own_entry(struct tunnels *t, struct table_shard *s, const struct tunnel_key *key,
+    struct device_id device, uint64_t now_ns)
+{
+	struct tunnel *e = table_find(s, key);
+
+	if (e == NULL || (is_live(e, now_ns) && e->device.value == device.value))
+		return e;
+	quota_give_back(t->quota, e->key.src, e->device);
+	table_remove(s, e);
+	return NULL;
+}
+
+static enum tunnels_result
+create_entry(struct tunnels *t, struct table_shard *s, const struct tunnel_key *key,
+    struct device_id device, uint64_t now_ns, struct tunnel **ret)
+{
+	struct sweep sweep = { .tunnels = t, .now_ns = now_ns };
+	struct tunnel *e;
+
+	if (!quota_take(t->quota, key->src, device))
+		return TUNNELS_QUOTA;
+	e = table_insert(s, key);
+	if (e == NULL && table_sweep(s, SWEEP_WHEN_FULL, entry_gone, &sweep) > 0)
+		e = table_insert(s, key);
+	if (e == NULL) {
+		quota_give_back(t->quota, key->src, device);
+		return TUNNELS_FULL;
+	}
+	e->device = device;
+	e->seen_ns = now_ns;
+	*ret = e;
+	return TUNNELS_OK;
+}
+
+enum tunnels_result
+tunnels_change(struct tunnels *t, const struct tunnel_key *key, struct device_id device,
+    bool create, uint64_t now_ns, tunnels_change_fn *change, void *arg)
+{
+	struct table_shard *s = table_lock(t->table, key);
+	struct tunnel *e = own_entry(t, s, key, device, now_ns);
+	enum tunnels_result result = TUNNELS_OK;
+	bool created = false;
+
+	if (e == NULL) {
+		result = create ? create_entry(t, s, key, device, now_ns, &e) : TUNNELS_ABSENT;
+		created = true;
+	}
+	if (result == TUNNELS_OK)
+		change(e, created, arg);
+	table_unlock(s);
+	return result;
+}
+
+/* rx_pending and rx_learned are 0 while there is none: an SPI of 0 is nobody's. */
+static bool
+listens_to(const struct tunnel *e, uint32_t spi)
+{
+	return spi != 0 && (spi == e->rx_active || spi == e->rx_pending || spi == e->rx_learned);
+}
+
+/*
+ * An exact token bucket: credit is counted in bytes * 8000, of which mbit come in each nanosecond,
+ * so that nothing is ever rounded.
+ */
+static bool
+bucket_charge(struct tunnel *e, uint32_t mbit, size_t bytes, uint64_t now_ns)
+{
+	uint64_t full = (uint64_t)mbit * BURST_NS;
+	uint64_t cost = (uint64_t)bytes * 8000;
+	uint64_t passed;
+
+	if (mbit == 0)
+		return true;
+	if (!e->bucket_set) {
+		e->bucket_set = true;
+		e->bucket_ns = now_ns;
+		e->credit = full;
+	}
+	/* Two threads' clocks may have been read in the other order. */
+	passed = now_ns > e->bucket_ns ? now_ns - e->bucket_ns : 0;
+	if (passed >= BURST_NS)
+		e->credit = full;
+	else
+		e->credit += passed * mbit;
+	if (e->credit > full)
+		e->credit = full;
+	e->bucket_ns += passed;
+	if (e->credit < cost)
+		return false;
+	e->credit -= cost;
+	return true;
+}
+
+enum tunnels_route_result
+tunnels_route(struct tunnels *t, const struct tunnel_key *key, struct device_id device,
+    uint32_t spi, uint32_t mbit, size_t bytes, uint64_t now_ns, struct tunnel_route *ret)
+{
+	struct table_shard *s = table_lock(t->table, key);
+	struct tunnel *e = table_find(s, key);
+	enum tunnels_route_result result = ROUTE_OK;
+
+	if (e == NULL || !is_live(e, now_ns) || e->device.value != device.value)
+		result = ROUTE_ABSENT;
+	else if (!listens_to(e, spi))
+		result = ROUTE_SPI;
+	else if (!bucket_charge(e, mbit, bytes, now_ns))
+		result = ROUTE_CAP;
+	else
+		*ret = (struct tunnel_route){ e->at, e->listener, e->federated };
+	table_unlock(s);
+	return result;
+}
+
+bool
+tunnels_is_at(struct tunnels *t, const struct tunnel_key *key, struct device_id device,
+    const struct endpoint *from, uint8_t listener, uint64_t now_ns)
+{
+	struct table_shard *s = table_lock(t->table, key);
+	const struct tunnel *e = table_find(s, key);
+	bool there = e != NULL && is_live(e, now_ns) && e->device.value == device.value &&
+		     !e->federated && e->listener == listener && endpoint_equal(&e->at, from);
+
+	table_unlock(s);
+	return there;
+}
+
+size_t
+tunnels_sweep(struct tunnels *t, size_t parts, uint64_t now_ns)
+{
+	struct sweep sweep = { .tunnels = t, .now_ns = now_ns };
+
+	return table_sweep_part(t->table, parts, entry_gone, &sweep);
+}
+
+struct walk {
+	struct tunnels *tunnels;
+	tunnels_visit *visit;
+	void *arg;
+};
+
+static bool
+walk_entry(void *at, void *arg)
+{
+	const struct tunnel *e = at;
+	const struct walk *w = arg;
+
+	if (w->visit(e, w->arg))
+		return false;
+	quota_give_back(w->tunnels->quota, e->key.src, e->device);
+	return true;
+}
+
+void
+tunnels_each(struct tunnels *t, tunnels_visit *visit, void *arg)
+{
+	struct walk w = { .tunnels = t, .visit = visit, .arg = arg };
+	struct table_shard *s;
+
+	for (unsigned n = 0; (s = table_lock_nth(t->table, n)) != NULL; n++) {
+		table_walk(s, walk_entry, &w);
+		table_unlock(s);
+	}
+}
+
+size_t
+tunnels_count(struct tunnels *t)
+{
+	return table_count(t->table);
+}
+
+size_t
+tunnels_capacity(const struct tunnels *t)
+{
+	return table_capacity(t->table);
+}
