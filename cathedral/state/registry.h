@@ -53,8 +53,8 @@ struct registry_ambries {
 };
 
 struct registry_flock {
-	struct flock_id id; /* base */
-	_Atomic unsigned references;
+	struct flock_id id;  /* base */
+	unsigned references; /* as all of them: the main thread's */
 	struct registry_ambries ambries;
 	uint8_t by_kek[256]; /* KEK number -> index + 1 into devices, 0: none */
 	size_t device_count;
@@ -63,14 +63,14 @@ struct registry_flock {
 
 struct registry_xflock {
 	struct registry_flock *a, *b; /* a's id is the lower; referenced */
-	_Atomic unsigned references;
+	unsigned references;
 	struct registry_ambries ambries;
 	struct registry_shroud *shrouds; /* a's devices in order, then b's; in secret memory */
 };
 
 /* What is counted about a federated cathedral; outlives snapshots. */
 struct peer_stats {
-	_Atomic unsigned references;
+	unsigned references;
 	_Atomic uint64_t heard_ns; /* monotonic; 0: never */
 	_Atomic uint64_t offers_in, offers_bad;
 };
@@ -184,7 +184,7 @@ void registry_flock_release(struct registry_flock *f);
 void registry_xflock_release(struct registry_xflock *x);
 
 /* Borrowed, or NULL; for the loader, which shares what did not change. */
-struct registry_flock *registry_flock_find(const struct registry *r, struct flock_id id);
+struct registry_flock *registry_flock_find(const struct registry *r, struct flock_id flock);
 struct registry_xflock *registry_xflock_find(
     const struct registry *r, struct flock_id a, struct flock_id b);
 

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: ISC */
+/* The parts of a registry: flocks, pairs of flocks, and the slices of bundles they keep. */
+#include "cathedral/state/registry.h"
+
+#include "protocol/crypto/kdf.h"
+#include "protocol/crypto/secret.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void
+shroud_derive(struct registry_shroud *ret, const struct registry_device *d, struct flock_id own,
+    struct flock_id other)
+{
+	struct shroud_key key;
+
+	shroud_key_device(&key, &d->cs, own, other);
+	shroud_mask_prefix(&ret->mask, &key);
+	shroud_identity_prefix(&ret->identity, own, other, d->id);
+	secret_wipe(&key, sizeof(key));
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	const struct registry_device *x = a, *y = b;
+
+	return (x->id.value > y->id.value) - (x->id.value < y->id.value);
+}
+
+static size_t
+flock_bytes(size_t devices)
+{
+	return sizeof(struct registry_flock) + devices * sizeof(struct registry_device);
+}
+
+static bool
+flock_index(struct registry_flock *f)
+{
+	for (size_t n = 0; n < f->device_count; n++) {
+		const struct registry_device *d = &f->devices[n];
+
+		if (d->kek_number == 0 || f->by_kek[d->kek_number] != 0 ||
+		    (n > 0 && d->id.value == f->devices[n - 1].id.value))
+			return false;
+		f->by_kek[d->kek_number] = (uint8_t)(n + 1);
+	}
+	return true;
+}
+
+struct registry_flock *
+registry_flock_create(struct flock_id id, const struct registry_spec_device *devices, size_t count)
+{
+	struct registry_flock *f;
+
+	if (count > KEK_NUMBER_MAX)
+		return NULL;
+	f = secret_alloc(flock_bytes(count));
+	if (f == NULL)
+		return NULL;
+	f->id = flock_base(id);
+	f->references = 1;
+	f->device_count = count;
+	for (size_t n = 0; n < count; n++) {
+		f->devices[n].id = devices[n].id;
+		f->devices[n].kek_number = devices[n].kek_number;
+		f->devices[n].mbit = devices[n].mbit;
+		f->devices[n].cs = devices[n].cs;
+		f->devices[n].cosk = devices[n].cosk;
+	}
+	qsort(f->devices, count, sizeof(f->devices[0]), by_id);
+	if (!flock_index(f)) {
+		registry_flock_release(f);
+		return NULL;
+	}
+	for (size_t n = 0; n < count; n++)
+		shroud_derive(&f->devices[n].shroud, &f->devices[n], f->id, f->id);
+	return f;
+}
+
+void
+registry_flock_release(struct registry_flock *f)
+{
+	if (f == NULL || --f->references > 0)
+		return;
+	free(f->ambries.bytes);
+	secret_free(f, flock_bytes(f->device_count));
+}
+
+static struct kek_set
+kek_numbers(const struct registry_flock *f)
+{
+	struct kek_set set = { 0 };
+
+	for (size_t n = 0; n < f->device_count; n++)
+		kek_set_add(&set, f->devices[n].kek_number);
+	return set;
+}
+
+/* Keeps of a whole bundle what is between the numbers of its two flocks. */
+static bool
+ambries_cut(struct registry_ambries *ret, const struct bundle *whole, const struct kek_set *in_a,
+    const struct kek_set *in_b, struct fault *why)
+{
+	size_t size = bundle_size(flock_equal(whole->a, whole->b), in_a, in_b);
+	uint8_t *bytes = malloc(size);
+	struct bundle slice;
+
+	if (bytes == NULL)
+		return fault_set(why, "out of memory");
+	if (bundle_slice(whole, in_a, in_b, bytes, size) != size ||
+	    !bundle_parse(&slice, bytes, size, whole->a, whole->b, in_a, in_b, why)) {
+		free(bytes);
+		return false;
+	}
+	free(ret->bytes);
+	ret->present = true;
+	ret->bundle = slice;
+	ret->bytes = bytes;
+	ret->size = size;
+	return true;
+}
+
+bool
+registry_flock_set_ambries(
+    struct registry_flock *f, const uint8_t *bundle, size_t len, struct fault *why)
+{
+	struct kek_set numbers = kek_numbers(f);
+	struct bundle whole;
+
+	if (!bundle_parse_whole(&whole, bundle, len, f->id, f->id, why))
+		return false;
+	return ambries_cut(&f->ambries, &whole, &numbers, &numbers, why);
+}
+
+static size_t
+xflock_shroud_bytes(const struct registry_xflock *x)
+{
+	/* Never nothing: two flocks without devices may be a pair as well. */
+	return (x->a->device_count + x->b->device_count + 1) * sizeof(struct registry_shroud);
+}
+
+struct registry_xflock *
+registry_xflock_create(struct registry_flock *x, struct registry_flock *y)
+{
+	struct registry_xflock *ret = calloc(1, sizeof(*ret));
+	struct registry_shroud *shroud;
+
+	if (ret == NULL)
+		return NULL;
+	ret->a = x->id.value < y->id.value ? x : y;
+	ret->b = ret->a == x ? y : x;
+	ret->references = 1;
+	ret->shrouds = shroud = secret_alloc(xflock_shroud_bytes(ret));
+	if (shroud == NULL) {
+		free(ret);
+		return NULL;
+	}
+	ret->a->references++;
+	ret->b->references++;
+	for (size_t n = 0; n < ret->a->device_count; n++)
+		shroud_derive(shroud++, &ret->a->devices[n], ret->a->id, ret->b->id);
+	for (size_t n = 0; n < ret->b->device_count; n++)
+		shroud_derive(shroud++, &ret->b->devices[n], ret->b->id, ret->a->id);
+	return ret;
+}
+
+void
+registry_xflock_release(struct registry_xflock *x)
+{
+	if (x == NULL || --x->references > 0)
+		return;
+	secret_free(x->shrouds, xflock_shroud_bytes(x));
+	registry_flock_release(x->a);
+	registry_flock_release(x->b);
+	free(x->ambries.bytes);
+	free(x);
+}
+
+bool
+registry_xflock_set_ambries(
+    struct registry_xflock *x, const uint8_t *bundle, size_t len, struct fault *why)
+{
+	struct kek_set of_a = kek_numbers(x->a), of_b = kek_numbers(x->b);
+	struct bundle whole;
+	bool same_order;
+
+	if (!bundle_parse_whole(&whole, bundle, len, x->a->id, x->b->id, why))
+		return false;
+	/* The file may name the two flocks either way round. */
+	same_order = flock_equal(whole.a, x->a->id);
+	return ambries_cut(
+	    &x->ambries, &whole, same_order ? &of_a : &of_b, same_order ? &of_b : &of_a, why);
+}
