@@ -174,11 +174,25 @@ find_option(const struct conf_option *table, const char *keyword)
 	return NULL;
 }
 
+/* A row over the same field whose line came before, or NULL: two words for one thing. */
+static const struct conf_option *
+find_twin(const struct loader *l, const struct conf_option *option)
+{
+	if (option->type == CONF_PARSE)
+		return NULL;
+	for (const struct conf_option *o = l->table; o->keyword != NULL; o++) {
+		if (o != option && o->type != CONF_PARSE && o->offset == option->offset &&
+		    l->seen[o - l->table])
+			return o;
+	}
+	return NULL;
+}
+
 static bool
 load_line(struct loader *l, char *line, struct fault *why)
 {
 	char *words[CONF_WORDS_MAX + 1];
-	const struct conf_option *option;
+	const struct conf_option *option, *twin;
 	bool *seen;
 	size_t count;
 
@@ -193,6 +207,10 @@ load_line(struct loader *l, char *line, struct fault *why)
 	seen = &l->seen[option - l->table];
 	if (*seen && !option->repeats)
 		return fault_set(why, "%s: given twice", option->keyword);
+	twin = find_twin(l, option);
+	if (twin != NULL)
+		return fault_set(
+		    why, "%s: says the same as %s above", option->keyword, twin->keyword);
 	*seen = true;
 	if (!set_option(l, option, words + 1, count - 1, why))
 		return fault_prefix(why, "%s", option->keyword);
@@ -329,7 +347,7 @@ conf_print_help(FILE *to, const struct conf_option *table)
 	for (const struct conf_option *o = table; o->keyword != NULL; o++) {
 		fprintf(to, "  %s %s%*s  %s", o->keyword, arguments_of(o), width - head_width(o),
 		    "", o->help);
-		if (o->type == CONF_UINT)
+		if (o->type == CONF_UINT && o->max != UINT64_MAX)
 			fprintf(to, " (%" PRIu64 " to %" PRIu64 ")", o->min, o->max);
 		if (o->required)
 			fputs(" (required)", to);
