@@ -67,18 +67,18 @@ drop_to(const char *user, int to)
 }
 
 static void
-try_nobody(int to)
+try_daemon(int to)
 {
-	const struct passwd *nobody = getpwnam("nobody");
+	const struct passwd *user = getpwnam("daemon");
 	uid_t ruid, euid, suid;
 	gid_t rgid, egid, sgid;
 
-	drop_to("nobody", to);
+	drop_to("daemon", to);
 	getresuid(&ruid, &euid, &suid);
 	getresgid(&rgid, &egid, &sgid);
-	if (ruid != nobody->pw_uid || euid != ruid || suid != ruid)
+	if (ruid != user->pw_uid || euid != ruid || suid != ruid)
 		say(to, "another user;");
-	if (rgid != nobody->pw_gid || egid != rgid || sgid != rgid)
+	if (rgid != user->pw_gid || egid != rgid || sgid != rgid)
 		say(to, "another group;");
 	if (getgroups(0, NULL) != 0)
 		say(to, "more groups;");
@@ -88,9 +88,9 @@ try_nobody(int to)
 }
 
 static void
-root_becomes_nobody_for_good(void **state)
+root_becomes_another_for_good(void **state)
 {
-	struct fault said = in_child(try_nobody);
+	struct fault said = in_child(try_daemon);
 
 	(void)state;
 	if (geteuid() == 0)
@@ -197,7 +197,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(root_becomes_nobody_for_good),
+		cmocka_unit_test(root_becomes_another_for_good),
 		cmocka_unit_test(no_new_privileges_and_no_core_dumps),
 		cmocka_unit_test(refuses_users_that_are_none),
 		cmocka_unit_test(only_listed_calls_work),
