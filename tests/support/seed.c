@@ -5,17 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct random
-seed_random(void)
+void
+random_for_test(struct random *r)
 {
-	const char *given = getenv("SEED");
-	struct random r;
+	const char *given = getenv("TEST_SEED");
 	uint64_t seed;
 
-	random_from_system(&r);
-	seed = given != NULL ? strtoull(given, NULL, 10) : random_u64(&r);
-	printf("# SEED=%" PRIu64 "\n", seed);
+	random_from_system(r);
+	seed = given != NULL ? strtoull(given, NULL, 0) : random_u64(r) >> 1;
+	printf("# TEST_SEED=%" PRIu64 "\n", seed);
 	fflush(stdout);
-	random_from_seed(&r, seed);
-	return r;
+	random_from_seed(r, seed);
 }

@@ -5,9 +5,9 @@
 #include "base/random.h"
 
 /*
- * A generator that starts from another number on every run and prints that number; SEED=number in
- * the environment repeats a run.
+ * Randomness for tests: another seed in every run, printed, so that a failure can be repeated with
+ * TEST_SEED=<number> in the environment.
  */
-struct random seed_random(void);
+void random_for_test(struct random *r);
 
 #endif
