@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: ISC */
+#include "cathedral/conf.h"
+
+#include "cathedral/conf_listen.h"
+
+#include <string.h>
+
+static bool
+copy_word(char to[static CONF_TEXT_MAX], const char *word, struct fault *why)
+{
+	size_t len = strlen(word);
+
+	if (len >= CONF_TEXT_MAX)
+		return fault_set(why, "longer than %d bytes", CONF_TEXT_MAX - 1);
+	memcpy(to, word, len + 1);
+	return true;
+}
+
+static bool
+parse_mode(void *conf, char *const *words, size_t count, struct fault *why)
+{
+	if (count != 1 || strcmp(words[0], "cathedral") != 0)
+		return fault_set(why, "this program knows the mode \"cathedral\" only");
+	return copy_word(((struct conf *)conf)->mode, words[0], why);
+}
+
+/* control PATH [USER] */
+static bool
+parse_control(void *conf, char *const *words, size_t count, struct fault *why)
+{
+	struct conf *c = conf;
+
+	if (count == 0 || count > 2)
+		return fault_set(why, "is written \"control PATH [USER]\"");
+	if (words[0][0] != '/')
+		return fault_set(why, "\"%s\" does not begin with /", words[0]);
+	return copy_word(c->control, words[0], why) &&
+	       (count == 1 || copy_word(c->control_user, words[1], why));
+}
+
+/* Numbers for everybody to read are nobody's business outside of this host. */
+static bool
+parse_metrics(void *conf, char *const *words, size_t count, struct fault *why)
+{
+	static const uint8_t ipv6_loopback[16] = { [15] = 1 };
+	struct endpoint e;
+	uint8_t ip[4];
+
+	if (count != 1 || !endpoint_parse(&e, words[0]) || e.port == 0)
+		return fault_set(why, "is written \"metrics ADDRESS:PORT\"");
+	endpoint_ipv4(&e, ip);
+	if (ip[0] != 127 && memcmp(e.ip, ipv6_loopback, sizeof(e.ip)) != 0)
+		return fault_set(
+		    why, "\"%s\" is not a loopback address (127.0.0.1, ::1)", words[0]);
+	((struct conf *)conf)->metrics = e;
+	return true;
+}
+
+static bool
+parse_log_level(void *conf, char *const *words, size_t count, struct fault *why)
+{
+	if (count != 1 || !log_level_parse(&((struct conf *)conf)->log_level, words[0]))
+		return fault_set(why, "is one of error, warning, info and debug");
+	return true;
+}
+
+static bool
+parse_user(void *conf, char *const *words, size_t count, struct fault *why)
+{
+	struct conf *c = conf;
+
+	if (count != 1)
+		return fault_set(why, "takes one name");
+	if (c->run_given)
+		return fault_set(why, "says the same as run above");
+	c->user_given = true;
+	return copy_word(c->user, words[0], why);
+}
+
+/*
+ * run PROCESS as USER: sanctum has a process for each of its tasks, here there is one.  Its user is
+ * the one meant for the process that does the same, else the first.
+ */
+static bool
+parse_run(void *conf, char *const *words, size_t count, struct fault *why)
+{
+	struct conf *c = conf;
+	bool preferred;
+
+	if (count != 3 || strcmp(words[1], "as") != 0)
+		return fault_set(why, "is written \"run PROCESS as USER\"");
+	if (c->user_given)
+		return fault_set(why, "says the same as user above");
+	preferred = strcmp(words[0], "cathedral") == 0;
+	if (c->run_given && (c->run_preferred || !preferred))
+		return true;
+	c->run_given = true;
+	c->run_preferred = preferred;
+	return copy_word(c->user, words[2], why);
+}
+
+#define FIELD(name)          .offset = offsetof(struct conf, name)
+#define PARSE(function)      .type = CONF_PARSE, .parse = (function)
+#define TEXT(name)           .type = CONF_TEXT, FIELD(name)
+#define PATH(name)           .type = CONF_PATH, FIELD(name)
+#define FLAG(name)           .type = CONF_FLAG, FIELD(name)
+#define UINT(name, from, to) .type = CONF_UINT, FIELD(name), .min = (from), .max = (to)
+
+/* clang-format off */
+const struct conf_option conf_options[] = {
+	{ "listen", PARSE(conf_parse_listen), .repeats = true,
+	    .arguments = "ADDRESS:PORT [nat PORT] [clear|shroud] [advertise ADDRESS]",
+	    .help = "where devices reach it; other cathedrals talk to the first one" },
+	{ "settings", PATH(settings), .required = true, .arguments = "FILE",
+	    .help = "flocks, their devices and ambries, and the federated cathedrals" },
+	{ "secretdir", PATH(secretdir), .required = true, .arguments = "FOLDER",
+	    .help = "flock-FLOCK/DEVICE.key and .pub below it are the devices' secrets and keys" },
+	{ "federation_secret", PATH(federation_secret), .arguments = "FILE",
+	    .help = "32 bytes that all cathedrals of a federation share" },
+	{ "p2p_sync", FLAG(p2p_sync), .fallback = "no", .arguments = "yes|no",
+	    .help = "tell other cathedrals where devices can be reached directly, and believe theirs" },
+	{ "mtu", UINT(mtu, 576, 1523), .fallback = "1472", .arguments = "BYTES",
+	    .help = "shrouded packets stay below it" },
+	{ "sender_check", FLAG(sender_check), .fallback = "yes", .arguments = "yes|no",
+	    .help = "relay clear data only from where its sender was last heard" },
+
+	{ "user", PARSE(parse_user), .arguments = "NAME", .help = "the user to become" },
+	{ "sandbox", FLAG(sandbox), .fallback = "yes", .arguments = "yes|no",
+	    .help = "filter system calls" },
+	{ "pidfile", PATH(pidfile), .arguments = "FILE", .help = "holds the process id" },
+	{ "control", PARSE(parse_control), .arguments = "PATH [USER]",
+	    .help = "socket for cathedralctl, for root, the daemon's user, or USER and its group" },
+	{ "metrics", PARSE(parse_metrics), .arguments = "ADDRESS:PORT",
+	    .help = "Prometheus metrics over HTTP, on a loopback address" },
+	{ "log_level", PARSE(parse_log_level), .fallback = "info", .arguments = "LEVEL",
+	    .help = "error, warning, info or debug" },
+	{ "instance", TEXT(instance), .fallback = "cathedral", .arguments = "NAME",
+	    .help = "its name in reports" },
+
+	{ "workers", UINT(workers, 0, CONF_WORKERS_MAX), .fallback = "0", .arguments = "COUNT",
+	    .help = "threads that relay; 0: one for each CPU" },
+	{ "socket_buffer", UINT(socket_buffer, 65536, 1 << 30), .fallback = "4194304",
+	    .arguments = "BYTES", .help = "of each socket, each way" },
+	{ "tunnels_max", UINT(tunnels_max, 1024, 1 << 27), .fallback = "1048576",
+	    .arguments = "COUNT", .help = "tunnels known at a time" },
+	{ "tunnels_per_device", UINT(tunnels_per_device, 1, 65536), .fallback = "1024",
+	    .arguments = "COUNT", .help = "of these, tunnels of one device" },
+	{ "liturgies_max", UINT(liturgies_max, 1024, 1 << 27), .fallback = "262144",
+	    .arguments = "COUNT", .help = "liturgy entries known at a time" },
+	{ "identities_max", UINT(identities_max, 1024, 1 << 27), .fallback = "262144",
+	    .arguments = "COUNT", .help = "shroud identities known at a time" },
+	{ "identities_per_device", UINT(identities_per_device, 1, 65536), .fallback = "512",
+	    .arguments = "COUNT", .help = "of these, identities of one device" },
+	{ "replays_max", UINT(replays_max, 1024, 1 << 27), .fallback = "1048576",
+	    .arguments = "COUNT", .help = "accepted offers remembered against repetition" },
+	{ "offer_rate", UINT(offer_rate, 1, 1000000), .fallback = "512", .arguments = "COUNT",
+	    .help = "offers accepted from one device per second, twice that at once" },
+	{ "lookups_max", UINT(lookups_max, 16, 65536), .fallback = "1024", .arguments = "COUNT",
+	    .help = "packets under unknown identities that may wait for their search" },
+	{ "lookup_percent", UINT(lookup_percent, 1, 100), .fallback = "10", .arguments = "PERCENT",
+	    .help = "of one CPU for the search of unknown identities" },
+
+	{ "mode", PARSE(parse_mode), .arguments = "cathedral", .help = "sanctum's: has to be cathedral" },
+	{ "local", PARSE(conf_parse_local), .arguments = "ADDRESS:PORT",
+	    .help = "sanctum's: a listener that the four keywords below describe" },
+	{ "shroud", PARSE(conf_parse_shroud), .arguments = "yes|no",
+	    .help = "sanctum's: whether that listener is shrouded; it is not if this is not given" },
+	{ "cathedral_nat_port", UINT(local.nat_port, 0, 65535), .arguments = "PORT",
+	    .help = "sanctum's: its NAT port" },
+	{ "cathedral_ip", PARSE(conf_parse_ip), .arguments = "ADDRESS",
+	    .help = "sanctum's: its address as devices are told" },
+	{ "cathedral_mtu", UINT(mtu, 576, 1523), .arguments = "BYTES",
+	    .help = "sanctum's word for mtu" },
+	{ "cathedral_p2p_sync", FLAG(p2p_sync), .arguments = "yes|no",
+	    .help = "sanctum's word for p2p_sync" },
+	{ "secret", PATH(federation_secret), .arguments = "FILE",
+	    .help = "sanctum's word for federation_secret" },
+	{ "run", PARSE(parse_run), .repeats = true, .arguments = "PROCESS as USER",
+	    .help = "sanctum's: the user of the process cathedral, else of the first, as user does" },
+	{ "tfc", FLAG(tfc), .arguments = "yes|no", .help = "sanctum's: means nothing to a cathedral" },
+	{ 0 },
+};
+/* clang-format on */
+
+static bool
+finish(struct conf *c, struct fault *why)
+{
+	struct site_options *s = &c->site;
+
+	if (!conf_finish_listeners(c, why))
+		return false;
+	s->mtu = c->mtu;
+	s->p2p_sync = c->p2p_sync;
+	s->sender_check = c->sender_check;
+	s->offer_rate = (uint32_t)c->offer_rate;
+	s->tunnels_per_device = (uint32_t)c->tunnels_per_device;
+	s->identities_per_device = (uint32_t)c->identities_per_device;
+	s->tunnels_max = c->tunnels_max;
+	s->liturgies_max = c->liturgies_max;
+	s->identities_max = c->identities_max;
+	s->replays_max = c->replays_max;
+	s->lookups_max = c->lookups_max;
+	return true;
+}
+
+bool
+conf_read(struct conf *ret, const char *path, struct fault *why)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (!conf_load(ret, conf_options, path, why))
+		return false;
+	return finish(ret, why) || fault_prefix(why, "%s", path);
+}
+
+bool
+conf_read_text(struct conf *ret, const char *name, const char *text, struct fault *why)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (!conf_load_text(ret, conf_options, name, text, why))
+		return false;
+	return finish(ret, why) || fault_prefix(why, "%s", name);
+}
