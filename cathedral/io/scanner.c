@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC */
+#include "cathedral/io/scanner.h"
+
+#include "base/clock.h"
+#include "cathedral/io/batch.h"
+#include "cathedral/io/thread.h"
+#include "cathedral/relay/pipeline.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define NAP_MS 50 /* the longest sleep, so that stopping is prompt */
+
+struct scanner {
+	pthread_t thread;
+	bool running;
+	struct lookups *lookups;
+	struct batch_sender *sender;
+	struct pipeline *pipeline;
+	struct budget budget;
+	struct lookup lookup;
+	struct packet packet;
+};
+
+struct budget
+budget_new(unsigned percent, uint64_t now_ns)
+{
+	return (
+	    struct budget){ .percent = percent, .seen_ns = now_ns, .credit_ns = BUDGET_BURST_NS };
+}
+
+unsigned
+budget_wait_ms(struct budget *b, uint64_t now_ns)
+{
+	uint64_t passed = now_ns - b->seen_ns;
+	uint64_t burst_takes = (uint64_t)BUDGET_BURST_NS * 100 / b->percent;
+	int64_t earned;
+
+	/* Time that would fill it many times over fills it once; short of that nothing overflows.
+	 */
+	if (passed > 100 * burst_takes)
+		passed = 100 * burst_takes;
+	earned = (int64_t)(passed * b->percent / 100);
+	b->seen_ns = now_ns;
+	b->credit_ns += earned;
+	if (b->credit_ns > BUDGET_BURST_NS)
+		b->credit_ns = BUDGET_BURST_NS;
+	if (b->credit_ns > 0)
+		return 0;
+	return (unsigned)((uint64_t)-b->credit_ns * 100 / b->percent / NS_PER_MS + 1);
+}
+
+void
+budget_spend(struct budget *b, uint64_t cpu_ns)
+{
+	b->credit_ns -= (int64_t)cpu_ns;
+}
+
+/* Waits until there is credit; false when it is time to end. */
+static bool
+wait_for_credit(struct scanner *s)
+{
+	unsigned wait_ms;
+
+	while ((wait_ms = budget_wait_ms(&s->budget, clock_now().mono_ns)) > 0) {
+		struct timespec nap = { .tv_nsec = 0 };
+
+		if (lookups_stopped(s->lookups))
+			return false;
+		nap.tv_nsec = (long)((wait_ms < NAP_MS ? wait_ms : NAP_MS) * NS_PER_MS);
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+	}
+	return !lookups_stopped(s->lookups);
+}
+
+static void *
+scanner_run(void *arg)
+{
+	struct scanner *s = arg;
+
+	while (wait_for_credit(s)) {
+		uint64_t before;
+
+		if (!lookups_next(s->lookups, &s->lookup, 1000))
+			continue;
+		before = clock_thread_cpu_ns();
+		pipeline_look_up(s->pipeline, &s->lookup, &s->packet, clock_now());
+		budget_spend(&s->budget, clock_thread_cpu_ns() - before);
+	}
+	return NULL;
+}
+
+struct scanner *
+scanner_start(struct site *site, const struct sockets *sockets,
+    const struct scanner_options *options, struct stats *stats, struct random *seed,
+    struct fault *why)
+{
+	struct scanner *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		fault_set(why, "scanner: out of memory");
+		return NULL;
+	}
+	s->lookups = site->lookups;
+	s->budget = budget_new(options->percent, clock_now().mono_ns);
+	/* Its answers are few; they go out by the first worker's sockets. */
+	s->sender = batch_sender_create(sockets_of(sockets, 0), sockets->listener_count, stats);
+	if (s->sender != NULL)
+		s->pipeline =
+		    pipeline_create(site, options->slot, batch_sender_of(s->sender), stats, seed);
+	if (s->pipeline != NULL)
+		s->running = thread_start(&s->thread, "scanner", scanner_run, s);
+	if (s->running)
+		return s;
+	fault_set(why, "scanner: cannot be started");
+	scanner_stop(s);
+	return NULL;
+}
+
+void
+scanner_stop(struct scanner *s)
+{
+	if (s == NULL)
+		return;
+	if (s->running) {
+		lookups_stop(s->lookups);
+		pthread_join(s->thread, NULL);
+	}
+	pipeline_destroy(s->pipeline);
+	batch_sender_destroy(s->sender);
+	free(s);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: ISC */
+#include "cathedral/io/sockets.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char *
+reason(int error)
+{
+	switch (error) {
+	case EADDRNOTAVAIL:
+		return "address not available: no interface of this host has it";
+	case EADDRINUSE:
+		return "address in use: another process, or a listener above, has it";
+	default:
+		return strerror(error);
+	}
+}
+
+static bool
+refuse(const struct endpoint *at, struct fault *why)
+{
+	int error = errno;
+	char text[ENDPOINT_TEXT];
+
+	return fault_set(why, "listen %s: %s", endpoint_format(at, text), reason(error));
+}
+
+static bool
+set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+/* Closes fd, which may be none, and keeps errno for the one who reports. */
+static int
+give_up(int fd)
+{
+	int error = errno;
+
+	if (fd != -1)
+		close(fd);
+	errno = error;
+	return -1;
+}
+
+static int
+open_at(const struct endpoint *at, bool shared)
+{
+	struct sockaddr_storage address;
+	socklen_t len = endpoint_to_sockaddr(at, &address);
+	bool v4 = endpoint_is_ipv4(at);
+	int fd = socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd == -1 || (shared && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1)) ||
+	    (!v4 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) ||
+	    bind(fd, (const struct sockaddr *)&address, len) == -1)
+		return give_up(fd);
+	return fd;
+}
+
+/*
+ * What is relayed has the size that the devices chose for the whole way.  Were the DF bit set, a
+ * narrow link behind us would answer us, who can do nothing about it, instead of passing fragments
+ * to the device.
+ */
+static bool
+allow_fragments(int fd, const struct endpoint *at)
+{
+	if (endpoint_is_ipv4(at))
+		return set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+	return set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
+}
+
+/* Asks past the system's limit first, which takes CAP_NET_ADMIN. */
+static int
+grow_buffer(int fd, int force, int plain, int bytes)
+{
+	int granted = 0;
+	socklen_t len = sizeof(granted);
+
+	if (!set(fd, SOL_SOCKET, force, bytes))
+		set(fd, SOL_SOCKET, plain, bytes);
+	if (getsockopt(fd, SOL_SOCKET, plain, &granted, &len) == -1)
+		return 0;
+	return granted / 2; /* the kernel doubles it for its own bookkeeping */
+}
+
+static int
+open_shared(struct sockets *s, const struct endpoint *at, int buffer, struct fault *why)
+{
+	int fd = open_at(at, true), rx, tx;
+
+	if (fd == -1 || !allow_fragments(fd, at)) {
+		refuse(at, why);
+		return give_up(fd);
+	}
+	rx = grow_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, buffer);
+	tx = grow_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, buffer);
+	if (rx < s->buffer)
+		s->buffer = rx;
+	if (tx < s->buffer)
+		s->buffer = tx;
+	return fd;
+}
+
+static struct endpoint
+nat_address(const struct listener *l)
+{
+	struct endpoint at = l->main;
+
+	at.port = l->nat_port;
+	return at;
+}
+
+/*
+ * Sockets that share an address let anyone of the same user join in without a word, so a second
+ * daemon started by mistake would take half of the packets.  Binding unshared first finds out.
+ */
+static bool
+probe(const struct listener *listeners, size_t count, struct fault *why)
+{
+	int fds[2 * LISTENERS_MAX];
+	size_t n = 0;
+	bool ok = true;
+
+	for (size_t i = 0; i < 2 * count && ok; i++) {
+		struct endpoint at =
+		    i % 2 == 0 ? listeners[i / 2].main : nat_address(&listeners[i / 2]);
+
+		if (at.port == 0)
+			continue;
+		fds[n] = open_at(&at, false);
+		if (fds[n] == -1)
+			ok = refuse(&at, why);
+		else
+			n++;
+	}
+	while (n > 0)
+		close(fds[--n]);
+	return ok;
+}
+
+static bool
+open_pair(struct sockets *s, struct socket_pair *pair, const struct listener *l, int buffer,
+    struct fault *why)
+{
+	struct endpoint nat = nat_address(l);
+
+	pair->main = open_shared(s, &l->main, buffer, why);
+	if (pair->main == -1 || nat.port == 0)
+		return pair->main != -1;
+	pair->nat = open_shared(s, &nat, buffer, why);
+	return pair->nat != -1;
+}
+
+bool
+sockets_open(struct sockets *s, const struct listener *listeners, size_t count, unsigned workers,
+    int buffer, struct fault *why)
+{
+	size_t total = workers * count;
+
+	memset(s, 0, sizeof(*s));
+	if (!probe(listeners, count, why))
+		return false;
+
+	s->pairs = calloc(total, sizeof(*s->pairs));
+	if (s->pairs == NULL)
+		return fault_set(why, "out of memory");
+	for (size_t i = 0; i < total; i++)
+		s->pairs[i] = (struct socket_pair){ -1, -1 };
+	s->workers = workers;
+	s->listener_count = count;
+	s->buffer = buffer;
+	for (size_t i = 0; i < total; i++) {
+		if (!open_pair(s, &s->pairs[i], &listeners[i % count], buffer, why)) {
+			sockets_close(s);
+			return false;
+		}
+	}
+	return true;
+}
+
+void
+sockets_close(struct sockets *s)
+{
+	for (size_t i = 0; s->pairs != NULL && i < s->workers * s->listener_count; i++) {
+		if (s->pairs[i].main != -1)
+			close(s->pairs[i].main);
+		if (s->pairs[i].nat != -1)
+			close(s->pairs[i].nat);
+	}
+	free(s->pairs);
+	memset(s, 0, sizeof(*s));
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: ISC */
+#include "cathedral/io/worker.h"
+
+#include "base/clock.h"
+#include "cathedral/io/batch.h"
+#include "cathedral/io/thread.h"
+#include "cathedral/relay/pipeline.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* A busy socket must not keep the others waiting. */
+#define BATCHES_A_TURN 8
+
+#define SOURCES_MAX (2 * LISTENERS_MAX)
+#define BEAT_MS     1000
+
+/* One socket to read from. */
+struct source {
+	int fd;
+	uint8_t listener;
+	bool nat_port;
+};
+
+struct worker {
+	pthread_t thread;
+	bool running;
+	int epoll, stop; /* stop is an eventfd */
+	size_t source_count;
+	struct source sources[SOURCES_MAX];
+	struct stats *stats;
+	struct batch *batch;
+	struct batch_sender *sender;
+	struct pipeline *pipeline;
+	_Atomic uint64_t beat_ns;
+};
+
+static void
+serve(struct worker *w, const struct source *s)
+{
+	for (int i = 0; i < BATCHES_A_TURN; i++) {
+		size_t n = batch_recv(w->batch, s->fd, s->listener, s->nat_port, w->stats);
+
+		if (n == 0)
+			return;
+		pipeline_run(w->pipeline, batch_packets(w->batch), n, clock_now());
+		if (n < PIPELINE_BATCH)
+			return;
+	}
+}
+
+static void *
+worker_run(void *arg)
+{
+	struct worker *w = arg;
+	struct epoll_event events[SOURCES_MAX + 1];
+
+	for (;;) {
+		int n = epoll_wait(w->epoll, events, SOURCES_MAX + 1, BEAT_MS);
+
+		atomic_store_explicit(&w->beat_ns, clock_now().mono_ns, memory_order_relaxed);
+		for (int i = 0; i < n; i++) {
+			if (events[i].data.ptr == NULL)
+				return NULL;
+			serve(w, events[i].data.ptr);
+		}
+	}
+}
+
+static bool
+watch(struct worker *w, int fd, struct source *source)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = source };
+
+	return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &e) == 0;
+}
+
+static bool
+add_source(struct worker *w, int fd, size_t listener, bool nat_port)
+{
+	struct source *s = &w->sources[w->source_count];
+
+	if (fd == -1)
+		return true;
+	*s = (struct source){ .fd = fd, .listener = (uint8_t)listener, .nat_port = nat_port };
+	w->source_count++;
+	return watch(w, fd, s);
+}
+
+static bool
+open_events(struct worker *w, const struct socket_pair *pairs, size_t count)
+{
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	w->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->epoll == -1 || w->stop == -1 || !watch(w, w->stop, NULL))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (!add_source(w, pairs[i].main, i, false) ||
+		    !add_source(w, pairs[i].nat, i, true))
+			return false;
+	}
+	return true;
+}
+
+static bool
+fill(struct worker *w, struct site *site, const struct sockets *sockets, unsigned number,
+    struct random *seed)
+{
+	const struct socket_pair *pairs = sockets_of(sockets, number);
+
+	w->batch = batch_create();
+	w->sender = batch_sender_create(pairs, sockets->listener_count, w->stats);
+	if (w->batch == NULL || w->sender == NULL)
+		return false;
+	w->pipeline = pipeline_create(site, number, batch_sender_of(w->sender), w->stats, seed);
+	return w->pipeline != NULL && open_events(w, pairs, sockets->listener_count);
+}
+
+struct worker *
+worker_start(struct site *site, const struct sockets *sockets, unsigned number, struct stats *stats,
+    struct random *seed, struct fault *why)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	char name[24];
+
+	if (w == NULL) {
+		fault_set(why, "worker %u: out of memory", number);
+		return NULL;
+	}
+	w->epoll = w->stop = -1;
+	w->stats = stats;
+	atomic_init(&w->beat_ns, clock_now().mono_ns);
+	errno = ENOMEM;
+	snprintf(name, sizeof(name), "worker %u", number);
+	if (fill(w, site, sockets, number, seed))
+		w->running = thread_start(&w->thread, name, worker_run, w);
+	if (w->running)
+		return w;
+	fault_set(why, "worker %u: %s", number, strerror(errno));
+	worker_stop(w);
+	return NULL;
+}
+
+uint64_t
+worker_beat_ns(const struct worker *w)
+{
+	return atomic_load_explicit(&w->beat_ns, memory_order_relaxed);
+}
+
+void
+worker_stop(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	if (w->running) {
+		eventfd_write(w->stop, 1);
+		pthread_join(w->thread, NULL);
+	}
+	if (w->epoll != -1)
+		close(w->epoll);
+	if (w->stop != -1)
+		close(w->stop);
+	pipeline_destroy(w->pipeline);
+	batch_sender_destroy(w->sender);
+	batch_destroy(w->batch);
+	free(w);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A thread that only moves packets: its own sockets -> its own pipeline -> its own sockets.  What
+ * it does with them is relay/pipeline.h.
+ */
+#ifndef CATHEDRAL_IO_WORKER_H
+#define CATHEDRAL_IO_WORKER_H
+
+#include "base/fault.h"
+#include "base/random.h"
+#include "cathedral/io/sockets.h"
+#include "cathedral/relay/site.h"
+#include "cathedral/state/stats.h"
+
+#include <stdint.h>
+
+struct worker;
+
+/*
+ * Starts worker number `number`, which is also its slot of publish.h; site, sockets and stats are
+ * borrowed.  NULL with the reason when it cannot.
+ */
+struct worker *worker_start(struct site *site, const struct sockets *sockets, unsigned number,
+    struct stats *stats, struct random *seed, struct fault *why);
+
+/* When it last went round, monotonic: at least once a second unless it hangs. */
+uint64_t worker_beat_ns(const struct worker *w);
+
+/* Asks it to end, waits for that and frees it; NULL is fine. */
+void worker_stop(struct worker *w);
+
+#endif
