@@ -254,7 +254,7 @@ static bool
 check_required(const struct loader *l, struct fault *why)
 {
 	for (const struct conf_option *o = l->table; o->keyword != NULL; o++) {
-		if (o->required && !l->seen[o - l->table])
+		if (o->required && !l->seen[o - l->table] && find_twin(l, o) == NULL)
 			return fault_set(why, "%s: %s: required but missing", l->name, o->keyword);
 	}
 	return true;

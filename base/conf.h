@@ -41,7 +41,9 @@ struct conf_option {
 /*
  * Fills *conf from the file at path by the table (ended by a row without keyword): fallbacks, then
  * the lines; the fallback of an option that repeats only when it has no line.  False leaves *conf
- * half-filled: the caller loads into a copy.
+ * half-filled: the caller loads into a copy.  Two rows may stand for one field (not CONF_PARSE
+ * ones, whose fields are not known here): then only one of them may have a line, and only one a
+ * fallback.
  */
 bool conf_load(void *conf, const struct conf_option *table, const char *path, struct fault *why);
 

@@ -264,6 +264,32 @@ faults_of_fallbacks_name_the_keyword(void **state)
 	assert_string_equal(why.text, "fallback of workers: 10 is not within 1 to 9");
 }
 
+/* An older keyword may stand for the same field. */
+static void
+two_keywords_may_stand_for_one_field(void **state)
+{
+	static const struct conf_option both[] = {
+		{ .keyword = "workers",
+		    .type = CONF_UINT,
+		    .offset = offsetof(struct example, workers),
+		    .max = 9,
+		    .required = true },
+		{ .keyword = "threads",
+		    .type = CONF_UINT,
+		    .offset = offsetof(struct example, workers),
+		    .max = 9 },
+		{ 0 },
+	};
+	struct example e = { 0 };
+	struct fault why;
+
+	(void)state;
+	assert_true(conf_load_text(&e, both, "a.conf", "threads 3\n", &why));
+	assert_int_equal(e.workers, 3);
+	assert_false(conf_load_text(&e, both, "a.conf", "threads 3\nworkers 3\n", &why));
+	assert_string_equal(why.text, "a.conf:2: workers: says the same as threads above");
+}
+
 static void
 paths_are_relative_to_the_file(void **state)
 {
@@ -354,6 +380,7 @@ main(void)
 		cmocka_unit_test(text_fits_to_its_last_byte),
 		cmocka_unit_test(faults_name_line_and_keyword),
 		cmocka_unit_test(faults_of_fallbacks_name_the_keyword),
+		cmocka_unit_test(two_keywords_may_stand_for_one_field),
 		cmocka_unit_test(paths_are_relative_to_the_file),
 		cmocka_unit_test(faults_name_the_file),
 		cmocka_unit_test(help_stands_in_columns),
