@@ -32,7 +32,7 @@ struct pipeline {
 	/* For one batch. */
 	const struct registry *registry;
 	struct instant now;
-	bool may_look_up; /* unknown identities go to the lookups; the scanner's own do not */
+	bool looking_up; /* this is the scanner's: what it does not find it leaves */
 };
 
 /* slot: this thread's own in site->publish.  sender and stats are borrowed. */
@@ -48,8 +48,8 @@ void pipeline_run(
     struct pipeline *p, struct packet *const *packets, size_t count, struct instant now);
 
 /*
- * The scanner: searches the packet's identity among all devices, remembers what it finds and runs
- * the packet.  Takes a time that grows with the number of devices.
+ * The scanner's work: searches a packet's identity among all devices, remembers what it finds and
+ * runs the packet in `room`; or sends an ambry that had to be read from its bundle.
  */
 void pipeline_look_up(
     struct pipeline *p, const struct lookup *what, struct packet *room, struct instant now);

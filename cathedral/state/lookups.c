@@ -58,20 +58,29 @@ lookups_destroy(struct lookups *l)
 bool
 lookups_offer(struct lookups *l, const struct lookup *what)
 {
-	uint8_t source[16];
+	struct {
+		uint8_t source[16];
+		struct flock_id own, other;
+		struct device_id device;
+		uint16_t tunnel;
+		uint16_t kind;
+	} place = { .kind = (uint16_t)what->kind };
+	size_t bytes = offsetof(struct lookup, bytes) + what->len;
 	struct slot *slot;
 	bool taken = false;
 
-	endpoint_source(&what->from, source);
-	slot = &l->slots[seeded_hash(&l->hash, source, sizeof(source)) % l->slot_count];
+	endpoint_source(&what->from, place.source);
+	if (what->kind == LOOKUP_AMBRY) {
+		place.own = what->own;
+		place.other = what->other;
+		place.device = what->device;
+		place.tunnel = what->tunnel.value;
+	}
+	slot = &l->slots[seeded_hash(&l->hash, &place, sizeof(place)) % l->slot_count];
 	pthread_mutex_lock(&l->lock);
 	if (!slot->taken) {
 		slot->taken = taken = true;
-		memcpy(slot->what.bytes, what->bytes, what->len);
-		slot->what.len = what->len;
-		slot->what.from = what->from;
-		slot->what.listener = what->listener;
-		slot->what.nat_port = what->nat_port;
+		memcpy(&slot->what, what, bytes);
 		if (l->waiting++ == 0)
 			pthread_cond_signal(&l->more);
 	}

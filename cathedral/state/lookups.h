@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Packets under unknown identities that wait for the search among all devices, off the workers.
- * One a source at a time and a fixed number in all: what a stranger can make the search cost is
- * bounded, and sources take turns.
+ * What takes longer than a packet may: the search for an unknown identity among all devices, and
+ * ambries that are not in memory.  The workers leave it here and go on; one thread, under a budget,
+ * takes it up.  One of a kind a source at a time and a fixed number in all: what a stranger can
+ * make it cost is bounded, and sources take turns.
  */
 #ifndef CATHEDRAL_STATE_LOOKUPS_H
 #define CATHEDRAL_STATE_LOOKUPS_H
 
 #include "base/endpoint.h"
+#include "base/ids.h"
 #include "base/random.h"
 #include "protocol/wire/kind.h"
 
@@ -15,12 +17,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum lookup_kind { LOOKUP_IDENTITY, LOOKUP_AMBRY };
+
 struct lookup {
-	uint8_t bytes[PACKET_MAX]; /* the packet as it came */
-	size_t len;
+	enum lookup_kind kind;
 	struct endpoint from;
 	uint8_t listener;
+
+	/* LOOKUP_AMBRY: for whom, and how large the answer may be. */
+	struct flock_id own, other; /* with their domain */
+	struct device_id device;
+	struct tunnel_id tunnel;
+	size_t below;
+
+	/* LOOKUP_IDENTITY: the packet as it came. */
 	bool nat_port;
+	size_t len;
+	uint8_t bytes[PACKET_MAX];
 };
 
 struct lookups;
@@ -28,10 +41,11 @@ struct lookups;
 struct lookups *lookups_create(size_t slots, struct random *r);
 void lookups_destroy(struct lookups *l);
 
-/* Workers: copies it; false when this source has one waiting, or there is no room. */
+/* Workers: copies it; false when its place is taken by another that waits. */
 bool lookups_offer(struct lookups *l, const struct lookup *what);
 
-/* The scanner: the next one; waits up to wait_ms; false when none came or after lookups_stop(). */
+/* The thread that looks up: the next one; waits up to wait_ms; false when none came or after
+ * lookups_stop(). */
 bool lookups_next(struct lookups *l, struct lookup *ret, unsigned wait_ms);
 
 void lookups_stop(struct lookups *l);

@@ -49,6 +49,7 @@ struct registry_ambries {
 	struct bundle bundle; /* its entries point into bytes */
 	uint8_t *bytes;
 	size_t size;
+	char *path; /* of the whole bundle, for tunnels to numbers that nobody has yet; or NULL */
 	struct file_mark mark;
 };
 
@@ -107,6 +108,16 @@ bool registry_party(const struct registry *r, struct flock_id own, struct flock_
 /* The same by KEK number. */
 bool registry_party_by_kek(const struct registry *r, struct flock_id own, struct flock_id other,
     uint8_t kek_number, struct party *ret);
+
+/*
+ * The entry of the device in `flock` for tunnel, from the slice in memory.  REGISTRY_ON_DISK: only
+ * the whole bundle has it, which registry_read_ambry() reads, off the packet path.
+ */
+enum registry_ambry { REGISTRY_HERE, REGISTRY_ON_DISK, REGISTRY_NOWHERE };
+enum registry_ambry registry_find_ambry(const struct registry_ambries *a, struct flock_id flock,
+    struct tunnel_id tunnel, struct bundle_entry *ret);
+bool registry_read_ambry(const struct registry_ambries *a, struct flock_id flock,
+    struct tunnel_id tunnel, struct bundle_entry *ret);
 
 /* The federated cathedral at this address and port, or NULL. */
 const struct registry_peer *registry_peer_at(const struct registry *r, const struct endpoint *at);

@@ -5,8 +5,10 @@
 #include "protocol/crypto/kdf.h"
 #include "protocol/crypto/secret.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void
 shroud_derive(struct registry_shroud *ret, const struct registry_device *d, struct flock_id own,
@@ -84,6 +86,7 @@ registry_flock_release(struct registry_flock *f)
 	if (f == NULL || --f->references > 0)
 		return;
 	free(f->ambries.bytes);
+	free(f->ambries.path);
 	secret_free(f, flock_bytes(f->device_count));
 }
 
@@ -113,6 +116,8 @@ ambries_cut(struct registry_ambries *ret, const struct bundle *whole, const stru
 		free(bytes);
 		return false;
 	}
+	/* An empty slice does not show which flock the file names first. */
+	slice.b_first = whole->b_first;
 	free(ret->bytes);
 	ret->present = true;
 	ret->bundle = slice;
@@ -174,6 +179,7 @@ registry_xflock_release(struct registry_xflock *x)
 	registry_flock_release(x->a);
 	registry_flock_release(x->b);
 	free(x->ambries.bytes);
+	free(x->ambries.path);
 	free(x);
 }
 
@@ -183,12 +189,57 @@ registry_xflock_set_ambries(
 {
 	struct kek_set of_a = kek_numbers(x->a), of_b = kek_numbers(x->b);
 	struct bundle whole;
-	bool same_order;
 
 	if (!bundle_parse_whole(&whole, bundle, len, x->a->id, x->b->id, why))
 		return false;
-	/* The file may name the two flocks either way round. */
-	same_order = flock_equal(whole.a, x->a->id);
-	return ambries_cut(
-	    &x->ambries, &whole, same_order ? &of_a : &of_b, same_order ? &of_b : &of_a, why);
+	return ambries_cut(&x->ambries, &whole, &of_a, &of_b, why);
+}
+
+enum registry_ambry
+registry_find_ambry(const struct registry_ambries *a, struct flock_id flock,
+    struct tunnel_id tunnel, struct bundle_entry *ret)
+{
+	struct bundle whole = a->bundle;
+	size_t place;
+
+	if (!a->present)
+		return REGISTRY_NOWHERE;
+	if (bundle_find(&a->bundle, flock, tunnel, ret))
+		return REGISTRY_HERE;
+	whole.in_a = whole.in_b = kek_set_all();
+	if (a->path == NULL || !bundle_place(&whole, flock_base(flock), tunnel, &place))
+		return REGISTRY_NOWHERE;
+	return REGISTRY_ON_DISK;
+}
+
+static bool
+read_at(int fd, void *out, size_t len, size_t at)
+{
+	return pread(fd, out, len, (off_t)at) == (ssize_t)len;
+}
+
+/* The file may have been replaced since it was validated: only what fits the head kept counts. */
+bool
+registry_read_ambry(const struct registry_ambries *a, struct flock_id flock,
+    struct tunnel_id tunnel, struct bundle_entry *ret)
+{
+	uint8_t kept[BUNDLE_HEAD_SIZE], head[BUNDLE_HEAD_SIZE], entry[BUNDLE_ENTRY_SIZE];
+	struct bundle whole = a->bundle;
+	size_t place;
+	bool ok;
+	int fd;
+
+	whole.in_a = whole.in_b = kek_set_all();
+	if (a->path == NULL || !bundle_place(&whole, flock_base(flock), tunnel, &place))
+		return false;
+	fd = open(a->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd == -1)
+		return false;
+	ok = read_at(fd, head, sizeof(head), 0) &&
+	     read_at(fd, entry, sizeof(entry), BUNDLE_HEAD_SIZE + place * BUNDLE_ENTRY_SIZE);
+	close(fd);
+	bundle_head_encode(&a->bundle.head, kept);
+	return ok && memcmp(head, kept, sizeof(head)) == 0 &&
+	       bundle_entry_decode(ret, entry, sizeof(entry)) &&
+	       flock_equal(ret->flock, flock_base(flock)) && ret->tunnel.value == tunnel.value;
 }

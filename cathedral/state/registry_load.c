@@ -162,6 +162,8 @@ flock_ambries(const struct load *l, const struct settings_flock *from, struct re
 		return fault_prefix(l->why, "line %u", from->ambry_line);
 	ok = registry_flock_set_ambries(f, bytes, len, l->why);
 	free(bytes);
+	if (ok)
+		f->ambries.path = strdup(path);
 	return ok || (fault_prefix(l->why, "line %u: %s", from->ambry_line, path), false);
 }
 
@@ -249,7 +251,9 @@ xflock_from(const struct load *l, const struct settings_xflock *from)
 	if (ok) {
 		ok = registry_xflock_set_ambries(x, bytes, len, l->why);
 		free(bytes);
-		if (!ok)
+		if (ok)
+			x->ambries.path = strdup(path);
+		else
 			fault_prefix(l->why, "%s", path);
 	}
 	if (!ok) {

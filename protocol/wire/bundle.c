@@ -128,9 +128,8 @@ pair_index(size_t n, size_t x, size_t y)
 	return x * (2 * n - x - 1) / 2 + y - x - 1;
 }
 
-/* Where the entry stands; false when this bundle has no such entry. */
-static bool
-entry_place(const struct bundle *b, struct flock_id flock, struct tunnel_id tunnel, size_t *place)
+bool
+bundle_place(const struct bundle *b, struct flock_id flock, struct tunnel_id tunnel, size_t *place)
 {
 	struct sides s = sides_of(b);
 	uint8_t x = tunnel_own(tunnel), y = tunnel_peer(tunnel);
@@ -239,17 +238,11 @@ bundle_peek(const uint8_t *bytes, size_t len, struct flock_id *a, struct flock_i
 }
 
 bool
-bundle_find(const struct bundle *b, struct flock_id flock, struct tunnel_id tunnel,
-    struct bundle_entry *ret)
+bundle_entry_decode(struct bundle_entry *ret, const uint8_t *bytes, size_t len)
 {
-	struct cursor c = cursor_over(b->entries, b->count * BUNDLE_ENTRY_SIZE);
+	struct cursor c = cursor_over(bytes, len);
 	struct bundle_entry e;
-	size_t place;
 
-	if (!entry_place(b, flock_base(flock), tunnel, &place))
-		return false;
-
-	cursor_skip(&c, place * BUNDLE_ENTRY_SIZE);
 	e.flock.value = cursor_be64(&c);
 	e.tunnel.value = cursor_be16(&c);
 	cursor_take(&c, e.key, sizeof(e.key));
@@ -258,6 +251,19 @@ bundle_find(const struct bundle *b, struct flock_id flock, struct tunnel_id tunn
 		return false;
 	*ret = e;
 	return true;
+}
+
+bool
+bundle_find(const struct bundle *b, struct flock_id flock, struct tunnel_id tunnel,
+    struct bundle_entry *ret)
+{
+	struct cursor c = cursor_over(b->entries, b->count * BUNDLE_ENTRY_SIZE);
+	size_t place;
+
+	if (!bundle_place(b, flock_base(flock), tunnel, &place))
+		return false;
+	cursor_skip(&c, place * BUNDLE_ENTRY_SIZE);
+	return cursor_ok(&c) && bundle_entry_decode(ret, c.at, c.left);
 }
 
 struct copy {

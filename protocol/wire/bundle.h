@@ -80,6 +80,16 @@ bool bundle_find(const struct bundle *b, struct flock_id flock, struct tunnel_id
     struct bundle_entry *ret);
 
 /*
+ * The number of that entry, counted from 0, by the flocks and sets of b alone: its bytes may be
+ * somewhere else, say in a file.  flock without domain.
+ */
+bool bundle_place(
+    const struct bundle *b, struct flock_id flock, struct tunnel_id tunnel, size_t *place);
+
+/* Reads one entry; false when there are not enough bytes. */
+bool bundle_entry_decode(struct bundle_entry *ret, const uint8_t *bytes, size_t len);
+
+/*
  * Writes head and the entries between the numbers given (in_a: of b->a, whichever side the file
  * names first) that are in b as well, to out of size bytes (bundle_size() of the intersections);
  * returns the bytes written, 0 when size is too small.
