@@ -7,7 +7,7 @@
 #            (203.0.113.1)
 . "$(dirname "$0")/lib.sh"
 need_tun
-plan 25
+plan 30
 
 # Answers every datagram with the address that it came from, ten times as long as asked.
 # shellcheck disable=SC2016 # perl's variables
@@ -111,3 +111,26 @@ ok $? "and what was found"
 wait_for 1 false
 is "$?" 1 "waiting ends"
 between "$WAITED_MS" 1000 1200 "in time"
+
+make_flock cafeba00 a=badf00d:1 b=fe:2:25
+ok $? "keys and a bundle of a flock are made"
+make_flock cafebb00 c=7:ff && make_xflock cafeba00 cafebb00
+ok $? "and of two"
+reliquary-ambry inspect cafeba00-cafebb00.bundle >/dev/null
+ok $? "the bundle is sound"
+write_settings hub "federate 192.0.2.2 4500"
+is "$(cat hub.settings)" "federate 192.0.2.2 4500
+flock cafeba00 {
+	allow badf00d spi 1 0
+	allow fe spi 2 25
+	ambry $WORK/cafeba00-cafeba00.bundle
+}
+flock cafebb00 {
+	allow 7 spi ff 0
+	ambry $WORK/cafebb00-cafebb00.bundle
+}
+xflock cafeba00 cafebb00 $WORK/cafeba00-cafebb00.bundle" "settings name them"
+is "$(stat -c '%n %s' secrets/flock-cafeba00/* | sort)" "secrets/flock-cafeba00/000000fe.key 32
+secrets/flock-cafeba00/000000fe.pub 32
+secrets/flock-cafeba00/0badf00d.key 32
+secrets/flock-cafeba00/0badf00d.pub 32" "and the secrets are in their place"

@@ -6,13 +6,13 @@
 #include "base/clock.h"
 #include "base/endpoint.h"
 #include "base/hex.h"
+#include "tests/support/forwarder_options.h"
 #include "tests/support/line.h"
 #include "tests/support/nat.h"
 #include "tests/support/udp4.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <poll.h>
@@ -27,8 +27,6 @@
 #define NETNS         "/run/netns"
 #define LINE_CAPACITY 4096
 #define READ_AT_ONCE  64
-
-enum side { INSIDE, OUTSIDE };
 
 /* What comes in at one side and goes out at the other. */
 struct direction {
@@ -61,13 +59,6 @@ die(const char *what)
 	exit(EXIT_FAILURE);
 }
 
-static void
-refuse(const char *what, const char *text)
-{
-	fprintf(stderr, "test-forwarder: %s: %s\n", what, text);
-	exit(EXIT_FAILURE);
-}
-
 /* Opens the tun device "namespace:name"; this process stays in that namespace. */
 static int
 tun_open(const char *where)
@@ -78,7 +69,7 @@ tun_open(const char *where)
 	int fd, ns;
 
 	if (colon == NULL || strlen(colon + 1) >= sizeof(request.ifr_name))
-		refuse(where, "should be NAMESPACE:TUN");
+		forwarder_refuse(where, "should be NAMESPACE:TUN");
 	snprintf(path, sizeof(path), NETNS "/%.*s", (int)(colon - where), where);
 	memcpy(request.ifr_name, colon + 1, strlen(colon + 1));
 
@@ -279,129 +270,8 @@ run(struct forwarder *f, const sigset_t *while_waiting)
 	}
 }
 
-static const char help[] =
-    "Usage: test-forwarder --inside NS:TUN --outside NS:TUN [OPTION...]\n"
-    "Forwards UDP over IPv4 between two tun devices in namespaces made by ip(8).\n"
-    "  --nat none|full|restricted|symmetric   what is done to addresses (default none)\n"
-    "  --public ADDRESS                       outside address of the NAT\n"
-    "  --first-port PORT                      first outside port (default 20000)\n"
-    "  --loss P, --duplicate P                probability, 0 to 1\n"
-    "  --delay-ms N, --jitter-ms N            fixed delay, and random on top (reorders)\n"
-    "  --seed N                               of the random numbers (printed)\n"
-    "  --control FIFO                         reads: rebind, down, up, report, loss P, ...\n"
-    "Each of the faults may be given as in:N or out:N, for one direction only.\n";
-
-struct options {
-	const char *tuns[2];
-	const char *control;
-	enum nat_kind nat;
-	struct endpoint public;
-	uint64_t first_port, seed;
-	size_t fault_count;
-	struct {
-		const char *name, *value;
-	} faults[16];
-};
-
-static bool
-nat_kind_read(enum nat_kind *ret, const char *text)
-{
-	static const char *const names[] = { [NAT_NONE] = "none",
-		[NAT_FULL_CONE] = "full",
-		[NAT_RESTRICTED] = "restricted",
-		[NAT_SYMMETRIC] = "symmetric" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(names[i], text) == 0) {
-			*ret = (enum nat_kind)i;
-			return true;
-		}
-	}
-	return false;
-}
-
-enum {
-	OPT_INSIDE = 256,
-	OPT_OUTSIDE,
-	OPT_NAT,
-	OPT_PUBLIC,
-	OPT_PORT,
-	OPT_SEED,
-	OPT_CONTROL,
-	OPT_HELP,
-	OPT_FAULT
-};
-
-static const struct option long_options[] = {
-	{ "inside", required_argument, NULL, OPT_INSIDE },
-	{ "outside", required_argument, NULL, OPT_OUTSIDE },
-	{ "nat", required_argument, NULL, OPT_NAT },
-	{ "public", required_argument, NULL, OPT_PUBLIC },
-	{ "first-port", required_argument, NULL, OPT_PORT },
-	{ "seed", required_argument, NULL, OPT_SEED },
-	{ "control", required_argument, NULL, OPT_CONTROL },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "loss", required_argument, NULL, OPT_FAULT },
-	{ "duplicate", required_argument, NULL, OPT_FAULT },
-	{ "delay-ms", required_argument, NULL, OPT_FAULT },
-	{ "jitter-ms", required_argument, NULL, OPT_FAULT },
-	{ 0 },
-};
-
-static bool
-option_read(struct options *o, int option, const char *name)
-{
-	switch (option) {
-	case OPT_INSIDE:
-	case OPT_OUTSIDE:
-		o->tuns[option - OPT_INSIDE] = optarg;
-		return true;
-	case OPT_NAT:
-		return nat_kind_read(&o->nat, optarg);
-	case OPT_PUBLIC:
-		return endpoint_parse_ip(&o->public, optarg) && endpoint_is_ipv4(&o->public);
-	case OPT_PORT:
-		return decimal_u64(&o->first_port, optarg, UINT16_MAX);
-	case OPT_SEED:
-		return decimal_u64(&o->seed, optarg, UINT64_MAX);
-	case OPT_CONTROL:
-		o->control = optarg;
-		return true;
-	case OPT_FAULT:
-		if (o->fault_count == sizeof(o->faults) / sizeof(o->faults[0]))
-			return false;
-		o->faults[o->fault_count].name = name;
-		o->faults[o->fault_count++].value = optarg;
-		return true;
-	default:
-		return false;
-	}
-}
-
 static void
-options_read(struct options *o, int argc, char **argv)
-{
-	int option, index = 0;
-
-	*o = (struct options){ .first_port = 20000, .seed = (uint64_t)clock_now().wall_s };
-	while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1) {
-		if (option == OPT_HELP) {
-			fputs(help, stdout);
-			exit(EXIT_SUCCESS);
-		}
-		if (option == '?')
-			exit(EXIT_FAILURE);
-		if (!option_read(o, option, long_options[index].name))
-			refuse(long_options[index].name, optarg);
-	}
-	if (optind != argc || o->tuns[INSIDE] == NULL || o->tuns[OUTSIDE] == NULL)
-		refuse("usage", "needs --inside and --outside, see --help");
-	if (o->nat != NAT_NONE && endpoint_is_any(&o->public))
-		refuse("usage", "a NAT needs --public");
-}
-
-static void
-forwarder_open(struct forwarder *f, const struct options *o)
+forwarder_open(struct forwarder *f, const struct forwarder_options *o)
 {
 	static const char *const names[] = { "outward", "inward" };
 	uint8_t ip[4];
@@ -422,7 +292,7 @@ forwarder_open(struct forwarder *f, const struct options *o)
 	}
 	for (size_t i = 0; i < o->fault_count; i++) {
 		if (!faults_change(f, o->faults[i].name, o->faults[i].value))
-			refuse(o->faults[i].name, o->faults[i].value);
+			forwarder_refuse(o->faults[i].name, o->faults[i].value);
 	}
 
 	/* For reading and writing, so that it does not end with its first writer. */
@@ -440,11 +310,11 @@ main(int argc, char **argv)
 {
 	struct sigaction end = { .sa_handler = on_signal };
 	struct forwarder f = { 0 };
-	struct options o;
+	struct forwarder_options o;
 	sigset_t blocked, before;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	options_read(&o, argc, argv);
+	forwarder_options_read(&o, argc, argv);
 	forwarder_open(&f, &o);
 
 	sigemptyset(&blocked);

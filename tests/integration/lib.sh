@@ -187,7 +187,10 @@ finish() {
 
 # logged NAME REGEX [LEAST]: whether its output has such a line, or at least that many.
 logged() {
-	[ "$(grep -cE -- "$2" "$WORK/$1.log" 2>/dev/null)" -ge "${3:-1}" ]
+	local count
+
+	count=$(grep -cE -- "$2" "$WORK/$1.log" 2>/dev/null)
+	[ "${count:-0}" -ge "${3:-1}" ]
 }
 
 end() {
@@ -302,3 +305,6 @@ control() {
 	echo "$*" >"$WORK/$name.fifo"
 	wait_for 2 logged "$name" "^done $*\$" $((before + 1))
 }
+
+# shellcheck source=tests/integration/flock.sh
+. "$HERE/flock.sh"

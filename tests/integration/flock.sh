@@ -1,0 +1,102 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: ISC
+#
+# Flocks, devices and cathedrals of the network tests: real keys, real bundles, real files.
+
+KEYS=$WORK/keys       # the devices' side: NAME.cs, NAME.cosk, NAME.cosk.pub, NAME.kek
+SECRETS=$WORK/secrets # the cathedrals' side
+TREE=$WORK/tree       # the owners' key tree
+mkdir -p "$KEYS" "$SECRETS" "$TREE"
+
+declare -A FLOCK_OF=() ID_OF=() NUMBER_OF=() MBIT_OF=()
+ALLOWED=() # names of the devices that settings allow, in order
+PAIRS=()   # "FLOCK FLOCK" of each xflock
+
+# make_flock FLOCK NAME=ID:NUMBER...: KEKs and a bundle, and devices that are allowed.
+make_flock() {
+	local flock=$1 device
+
+	reliquary-ambry -C "$TREE" generate "$flock" >/dev/null || return 1
+	make_bundle "$flock" "$flock" 30
+	for device in "${@:2}"; do
+		make_device "$flock" "$device"
+	done
+}
+
+# make_bundle FLOCK FLOCK DAYS: a new one in the place of the old; GENERATION is its number.
+make_bundle() {
+	local file=$WORK/$1-$2.bundle out
+
+	out=$(reliquary-ambry -C "$TREE" --force bundle "$1" "$2" "$3" "$file.new") || return 1
+	GENERATION=${out##*generation 0x}
+	chmod 644 "$file.new"
+	mv "$file.new" "$file"
+}
+
+# make_xflock FLOCK FLOCK
+make_xflock() {
+	reliquary-ambry -C "$TREE" export "$1" "$2" >/dev/null || return 1
+	reliquary-ambry -C "$TREE" export "$2" "$1" >/dev/null || return 1
+	make_bundle "$1" "$2" 30
+	PAIRS+=("$1 $2")
+}
+
+# make_device FLOCK NAME=ID:NUMBER[:MBIT]
+make_device() {
+	local name=${2%%=*} id number mbit folder
+
+	IFS=: read -r id number mbit <<<"${2#*=}"
+	folder=$SECRETS/flock-$1
+	mkdir -p "$folder"
+	head -c 32 /dev/urandom >"$KEYS/$name.cs"
+	reliquary-ambry cosk-pair "$KEYS/$name.cosk" "$KEYS/$name.cosk.pub" >/dev/null || return 1
+	cp "$KEYS/$name.cs" "$folder/$(printf %08x "0x$id").key"
+	cp "$KEYS/$name.cosk.pub" "$folder/$(printf %08x "0x$id").pub"
+	cp "$(kek_file "$1" "$number")" "$KEYS/$name.kek"
+	chmod 644 "$folder"/*
+
+	FLOCK_OF[$name]=$1
+	ID_OF[$name]=$id
+	NUMBER_OF[$name]=$number
+	MBIT_OF[$name]=${mbit:-0}
+	ALLOWED+=("$name")
+}
+
+# kek_file FLOCK NUMBER (hexadecimal, as in settings)
+kek_file() {
+	printf '%s/%016x/kek-data/kek-0x%02x' "$TREE" "0x$1" "0x$2"
+}
+
+# forbid NAME: settings written from now on do not allow this device.
+forbid() {
+	local name left=()
+
+	for name in "${ALLOWED[@]}"; do
+		[ "$name" = "$1" ] || left+=("$name")
+	done
+	ALLOWED=("${left[@]}")
+}
+
+# write_settings NAME [LINE...]: NAME.settings with every flock, and these lines on top; in one step.
+write_settings() {
+	local file=$WORK/$1.settings flock name pair line
+
+	{
+		for line in "${@:2}"; do
+			echo "$line"
+		done
+		for flock in $(printf '%s\n' "${FLOCK_OF[@]}" | sort -u); do
+			echo "flock $flock {"
+			for name in "${ALLOWED[@]}"; do
+				[ "${FLOCK_OF[$name]}" = "$flock" ] || continue
+				echo "	allow ${ID_OF[$name]} spi ${NUMBER_OF[$name]} ${MBIT_OF[$name]}"
+			done
+			echo "	ambry $WORK/$flock-$flock.bundle"
+			echo "}"
+		done
+		for pair in ${PAIRS[@]+"${PAIRS[@]}"}; do
+			echo "xflock $pair $WORK/${pair/ /-}.bundle"
+		done
+	} >"$file.new"
+	mv "$file.new" "$file"
+}
