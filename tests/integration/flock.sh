@@ -28,6 +28,7 @@ make_bundle() {
 	local file=$WORK/$1-$2.bundle out
 
 	out=$(reliquary-ambry -C "$TREE" --force bundle "$1" "$2" "$3" "$file.new") || return 1
+	# shellcheck disable=SC2034 # read by the tests
 	GENERATION=${out##*generation 0x}
 	chmod 644 "$file.new"
 	mv "$file.new" "$file"

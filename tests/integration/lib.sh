@@ -306,5 +306,5 @@ control() {
 	wait_for 2 logged "$name" "^done $*\$" $((before + 1))
 }
 
-# shellcheck source=tests/integration/flock.sh
+# shellcheck source=flock.sh
 . "$HERE/flock.sh"
