@@ -29,7 +29,9 @@ echo "$scratch/bad.1" | complaints | loud "a malformed page is noticed"
 
 for program in build/bin/*; do
 	name=${program##*/}
-	[ -x "$program" ] && [[ $name != test-* ]] || continue
+	if [ ! -x "$program" ] || [[ $name == test-* ]]; then
+		continue
+	fi
 	compgen -G "docs/man/$name.[18]" >"$scratch/page"
 	ok $? "$name has a manual page"
 	"$program" --help </dev/null >"$scratch/help" 2>&1
