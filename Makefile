@@ -74,6 +74,9 @@ $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(HELP) $(LIB)
 $(OUT)/tests/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(if $(filter fuzz,$(SAN)),,$(OUT)/tests/fuzz/replay.o) $(HELP) $(LIB)
 	$(LINK) $(if $(filter fuzz,$(SAN)),-fsanitize=fuzzer) $^ $(LIBS) -lm -o $@
 
+# All programs and all that test them, without running one.
+everything: all $(TOOLS) $(UNIT) $(SCENARIO) $(FUZZERS) $(BENCHES)
+
 unit: $(UNIT)
 	CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' $(UNIT)
 
@@ -125,8 +128,8 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all unit scenario seeds style check integration packages demo test fuzz fuzzers bench \
+.PHONY: all everything unit scenario seeds style check integration packages demo test fuzz fuzzers bench \
     install clean
 .SECONDARY:
 
--include $(shell find build/$(SAN) -name '*.d' 2>/dev/null)
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)
