@@ -2,6 +2,7 @@
 #include "cathedral/conf.h"
 
 #include "cathedral/conf_listen.h"
+#include "cathedral/ops/metrics.h"
 
 #include <string.h>
 
@@ -42,14 +43,11 @@ parse_control(void *conf, char *const *words, size_t count, struct fault *why)
 static bool
 parse_metrics(void *conf, char *const *words, size_t count, struct fault *why)
 {
-	static const uint8_t ipv6_loopback[16] = { [15] = 1 };
 	struct endpoint e;
-	uint8_t ip[4];
 
 	if (count != 1 || !endpoint_parse(&e, words[0]) || e.port == 0)
 		return fault_set(why, "is written \"metrics ADDRESS:PORT\"");
-	endpoint_ipv4(&e, ip);
-	if (ip[0] != 127 && memcmp(e.ip, ipv6_loopback, sizeof(e.ip)) != 0)
+	if (!metrics_is_loopback(&e))
 		return fault_set(
 		    why, "\"%s\" is not a loopback address (127.0.0.1, ::1)", words[0]);
 	((struct conf *)conf)->metrics = e;

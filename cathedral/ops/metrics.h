@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/* The counters as Prometheus text over HTTP: GET /metrics on a loopback address. */
+#ifndef CATHEDRAL_OPS_METRICS_H
+#define CATHEDRAL_OPS_METRICS_H
+
+#include "base/clock.h"
+#include "base/endpoint.h"
+#include "base/fault.h"
+#include "cathedral/ops/overview.h"
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <stdbool.h>
+
+struct metrics;
+
+/*
+ * Binds at once; NULL with the reason when it cannot, or when at is not a loopback address.  The
+ * overview is borrowed, and read only from the base's loop.
+ */
+struct metrics *metrics_create(struct event_base *base, const struct endpoint *at,
+    const struct overview *overview, struct fault *why);
+void metrics_destroy(struct metrics *m); /* NULL is fine */
+
+bool metrics_is_loopback(const struct endpoint *at);
+
+/* Appends the whole text. */
+void metrics_write(struct evbuffer *to, const struct overview *o, struct instant now);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: ISC */
+/* What reports and metrics are made of: the daemon as an operator may see it. */
+#ifndef CATHEDRAL_OPS_OVERVIEW_H
+#define CATHEDRAL_OPS_OVERVIEW_H
+
+#include "base/clock.h"
+#include "base/endpoint.h"
+#include "base/fault.h"
+#include "cathedral/state/identities.h"
+#include "cathedral/state/liturgies.h"
+#include "cathedral/state/publish.h"
+#include "cathedral/state/replay.h"
+#include "cathedral/state/stats.h"
+#include "cathedral/state/tunnels.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OVERVIEW_LISTENERS_MAX 16
+#define OVERVIEW_THREAD_NAME   16
+
+struct overview_listener {
+	struct endpoint main, advertised;
+	uint16_t nat_port; /* 0: none */
+	bool shrouded;
+};
+
+/* How the last reading of the registry went; the first one at the start counts. */
+struct overview_reload {
+	bool ok;
+	int64_t wall_s;     /* when */
+	uint64_t count;     /* how often, with the first */
+	struct fault fault; /* why it was refused, when it was */
+};
+
+/* Everything in it is borrowed and read by the main thread only. */
+struct overview {
+	const char *instance, *version;
+	struct instant started;
+	size_t listener_count;
+	struct overview_listener listeners[OVERVIEW_LISTENERS_MAX];
+
+	struct publish *publish;
+	struct tunnels *tunnels;
+	struct liturgies *liturgies;
+	struct identities *identities;
+	struct replay *replay;
+	size_t identities_capacity, replay_capacity;
+
+	/* Counters: the workers', then the scanner's, then the main thread's. */
+	const struct stats *stats;
+	unsigned workers;
+
+	const struct overview_reload *reload;
+};
+
+/* workers, scanner, main */
+static inline unsigned
+overview_threads(const struct overview *o)
+{
+	return o->workers + 2;
+}
+
+/* The `worker` label of thread n: "0", "1", "scanner", "main".  Returns text. */
+const char *overview_thread_name(
+    const struct overview *o, unsigned n, char text[static OVERVIEW_THREAD_NAME]);
+
+/* All threads together. */
+struct stats_sum overview_sum(const struct overview *o);
+
+#endif
