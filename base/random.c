@@ -4,8 +4,7 @@
 #include <sodium.h>
 #include <string.h>
 
-/* Replaces key and pool by fresh stream: what was handed out cannot be computed from what is left.
- */
+/* Key and pool become fresh stream: what was handed out cannot be computed from what is left. */
 static void
 refill(struct random *r)
 {
@@ -32,6 +31,13 @@ random_from_seed(struct random *r, uint64_t seed)
 	memset(r, 0, sizeof(*r));
 	for (size_t i = 0; i < sizeof(seed); i++)
 		r->key[i] = (uint8_t)(seed >> (8 * i));
+}
+
+void
+random_split(struct random *child, struct random *parent)
+{
+	memset(child, 0, sizeof(*child));
+	random_bytes(parent, child->key, sizeof(child->key));
 }
 
 void

@@ -19,6 +19,9 @@ struct random {
 void random_from_system(struct random *r);
 void random_from_seed(struct random *r, uint64_t seed); /* tests only */
 
+/* A generator of its own, for another thread, with a key drawn from this one. */
+void random_split(struct random *child, struct random *parent);
+
 void random_bytes(struct random *r, void *out, size_t len);
 uint64_t random_u64(struct random *r);
 

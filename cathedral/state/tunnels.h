@@ -31,6 +31,7 @@ struct tunnel {
 	uint64_t cooldown_ns;   /* p2p not before this */
 	uint64_t told_ns;       /* last told to other cathedrals; 0: never */
 	uint64_t remembered_ns; /* last remembrance; 0: never */
+	uint64_t learned_ns;    /* when rx_learned was */
 	uint64_t bucket_ns;     /* cap: when credit was last counted */
 	uint64_t credit;        /* cap: bytes * 8000, that is Mbit/s * ns */
 	struct device_id device;

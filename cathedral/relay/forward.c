@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+#include "cathedral/relay/forward.h"
+
+#include "protocol/wire/header.h"
+
+/* The two ends of what is relayed, and where each of them is kept. */
+struct ends {
+	struct party sender, receiver;
+	struct tunnel_key sender_key, receiver_key;
+};
+
+/* receiver_tunnel: as the receiver names the tunnel.  False: the two may not talk. */
+static bool
+ends_find(const struct pipeline *p, struct flock_id src, struct flock_id dst,
+    struct tunnel_id receiver_tunnel, struct ends *ret)
+{
+	ret->receiver_key = tunnel_key(dst, src, receiver_tunnel);
+	ret->sender_key = tunnel_key_reverse(ret->receiver_key);
+	return registry_party_by_kek(
+		   p->registry, dst, src, tunnel_own(receiver_tunnel), &ret->receiver) &&
+	       registry_party_by_kek(
+		   p->registry, src, dst, tunnel_peer(receiver_tunnel), &ret->sender);
+}
+
+/* A shroud proves the device; it must be the very end that the packet says it comes from. */
+static bool
+shroud_proves(const struct packet *pkt, const struct ends *e)
+{
+	return flock_equal(pkt->who.own, e->sender.flock->id) &&
+	       flock_equal(pkt->who.other, e->receiver.flock->id) &&
+	       pkt->who.device.value == e->sender.device->id.value;
+}
+
+static bool
+sender_is_right(struct pipeline *p, const struct packet *pkt, const struct ends *e)
+{
+	if (pkt->peer != NULL)
+		return true;
+	if (pkt->shrouded)
+		return shroud_proves(pkt, e);
+	if (!p->site->options.sender_check)
+		return true;
+	return tunnels_is_at(p->site->tunnels, &e->sender_key, e->sender.device->id, &pkt->from,
+	    pkt->listener, p->now.mono_ns);
+}
+
+static enum verdict
+send_on(
+    struct pipeline *p, struct packet *pkt, const struct ends *e, const struct tunnel_route *route)
+{
+	bool shrouded = p->site->options.listeners[route->listener].shrouded;
+
+	if (pkt->peer != NULL && route->federated)
+		return VERDICT_DROP_LOOP;
+	if (shrouded && SHROUD_HEADER_SIZE + pkt->len + 1 > PACKET_MAX)
+		return VERDICT_DROP_TOO_LARGE;
+	pkt->to = route->at;
+	pkt->to_listener = route->listener;
+	pkt->below = p->site->options.mtu;
+	pkt->to_mask = NULL;
+	if (shrouded)
+		pkt->to_mask = route->federated ? &registry_federation(p->registry)->mask
+						: &e->receiver.shroud->mask;
+	stats_add(&p->stats->relayed_bytes, pkt->len);
+	outbox_relay(p->outbox, pkt);
+	return VERDICT_RELAYED;
+}
+
+enum verdict
+forward_data(struct pipeline *p, struct packet *pkt)
+{
+	struct data_header h;
+	struct tunnel_route route;
+	struct ends e;
+
+	if (!data_header_decode(&h, pkt->head, pkt->len))
+		return VERDICT_DROP_SIZE;
+	if (!ends_find(p, h.flock_src, h.flock_dst, spi_tunnel(h.spi), &e))
+		return VERDICT_DROP_NOT_ALLOWED;
+	if (!sender_is_right(p, pkt, &e))
+		return VERDICT_DROP_SENDER;
+	switch (tunnels_route(p->site->tunnels, &e.receiver_key, e.receiver.device->id, h.spi,
+	    e.receiver.device->mbit, pkt->len, p->now.mono_ns, &route)) {
+	case ROUTE_OK:
+		return send_on(p, pkt, &e, &route);
+	case ROUTE_ABSENT:
+		return VERDICT_DROP_NO_TUNNEL;
+	case ROUTE_SPI:
+		return VERDICT_DROP_SPI;
+	case ROUTE_CAP:
+		break;
+	}
+	return VERDICT_DROP_CAP;
+}
+
+struct learn {
+	const struct packet *pkt;
+	bool checked; /* the sender's address must be the tunnel's */
+	uint32_t spi;
+	uint64_t now_ns;
+	bool wrong_sender, learned;
+};
+
+static void
+learn_change(struct tunnel *t, bool created, void *arg)
+{
+	struct learn *l = arg;
+
+	(void)created;
+	l->wrong_sender = l->checked && (t->federated || t->listener != l->pkt->listener ||
+					    !endpoint_equal(&t->at, &l->pkt->from));
+	if (l->wrong_sender || l->spi == t->rx_active || l->spi == t->rx_pending)
+		return;
+	l->learned = t->rx_learned != l->spi;
+	t->rx_learned = l->spi;
+	t->learned_ns = l->now_ns;
+}
+
+/* The sender's tunnel must be known; it listens from now on to the SPI that it announces. */
+static enum verdict
+sacrament_learn(struct pipeline *p, const struct packet *pkt, const struct ends *e, uint32_t spi)
+{
+	struct learn l = {
+		.pkt = pkt,
+		.checked = pkt->peer == NULL && !pkt->shrouded && p->site->options.sender_check,
+		.spi = spi,
+		.now_ns = p->now.mono_ns,
+	};
+
+	if (tunnels_change(p->site->tunnels, &e->sender_key, e->sender.device->id, false,
+		p->now.mono_ns, learn_change, &l) != TUNNELS_OK)
+		return VERDICT_DROP_NO_TUNNEL;
+	if (l.wrong_sender)
+		return VERDICT_DROP_SENDER;
+	stats_add(&p->stats->spi_learned, l.learned);
+	return VERDICT_RELAYED;
+}
+
+enum verdict
+forward_sacrament(struct pipeline *p, struct packet *pkt)
+{
+	struct sacrament_header h;
+	struct tunnel reverse;
+	struct tunnel_route route;
+	struct ends e;
+	enum verdict v;
+
+	if (!sacrament_header_decode(&h, pkt->head, pkt->len))
+		return VERDICT_DROP_SIZE;
+	if (!ends_find(p, h.flock_src, h.flock_dst, tunnel_reverse(spi_tunnel(h.spi)), &e))
+		return VERDICT_DROP_NOT_ALLOWED;
+	if (pkt->peer == NULL && pkt->shrouded && !shroud_proves(pkt, &e))
+		return VERDICT_DROP_SENDER;
+	if (!tunnels_find(p->site->tunnels, &e.receiver_key, p->now.mono_ns, &reverse) ||
+	    reverse.device.value != e.receiver.device->id.value)
+		return VERDICT_DROP_NO_TUNNEL;
+	v = sacrament_learn(p, pkt, &e, h.spi);
+	if (v != VERDICT_RELAYED)
+		return v;
+	route = (struct tunnel_route){ reverse.at, reverse.listener, reverse.federated };
+	return send_on(p, pkt, &e, &route);
+}

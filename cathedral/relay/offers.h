@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The gate that every offer goes through, cheapest check first: allowed, sealed, of its sender's
+ * type, fresh, not a repeat, within the device's rate, signed.
+ */
+#ifndef CATHEDRAL_RELAY_OFFERS_H
+#define CATHEDRAL_RELAY_OFFERS_H
+
+#include "cathedral/relay/pipeline.h"
+#include "protocol/envelope.h"
+#include "protocol/wire/offer.h"
+
+struct opened {
+	struct offer_header header;
+	struct flock_id other; /* the flock it talks to: its own for a liturgy */
+	struct party party;
+	struct envelope envelope;
+	struct offer offer;
+};
+
+/* VERDICT_CONSUMED: accepted, and *ret is whole; else why not. */
+enum verdict offers_open_device(struct pipeline *p, const struct packet *pkt, struct opened *ret);
+enum verdict offers_open_catacomb(struct pipeline *p, const struct packet *pkt, struct opened *ret);
+
+/* What a change of the tunnels came to. */
+enum verdict offers_table_verdict(enum tunnels_result result);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+#include "cathedral/relay/outbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct outbox *
+outbox_create(struct sender *sender, struct random *random, struct stats *stats)
+{
+	struct outbox *o = calloc(1, sizeof(*o));
+
+	if (o == NULL)
+		return NULL;
+	o->own = aligned_alloc(64, OUTBOX_ANSWERS * sizeof(o->own[0]));
+	if (o->own == NULL) {
+		free(o);
+		return NULL;
+	}
+	memset(o->own, 0, OUTBOX_ANSWERS * sizeof(o->own[0]));
+	o->sender = sender;
+	o->random = random;
+	o->stats = stats;
+	return o;
+}
+
+void
+outbox_destroy(struct outbox *o)
+{
+	if (o == NULL)
+		return;
+	free(o->own);
+	free(o);
+}
+
+void
+outbox_relay(struct outbox *o, struct packet *pkt)
+{
+	if (o->count == OUTBOX_MAX)
+		outbox_flush(o);
+	o->queue[o->count++] = pkt;
+}
+
+struct packet *
+outbox_answer(struct outbox *o)
+{
+	struct packet *pkt;
+
+	if (o->own_count == OUTBOX_ANSWERS || o->count == OUTBOX_MAX)
+		outbox_flush(o);
+	pkt = &o->own[o->own_count++];
+	packet_reset(pkt, 0);
+	outbox_relay(o, pkt);
+	return pkt;
+}
+
+/* Puts the padding behind and a random header in front; the mask itself is the job's. */
+static struct kmac_job
+shroud_begin(struct outbox *o, struct packet *pkt)
+{
+	size_t zeros = shroud_padding(o->random, pkt->len, pkt->below);
+	size_t body = pkt->len + 1 + zeros;
+	uint8_t *end = pkt->head + pkt->len;
+
+	assert(1 + zeros <= packet_tailroom(pkt));
+	*end = 0xff;
+	memset(end + 1, 0, zeros);
+	pkt->len = body;
+	random_bytes(o->random, packet_push(pkt, SHROUD_HEADER_SIZE), SHROUD_HEADER_SIZE);
+	return shroud_job(pkt->to_mask, pkt->head, pkt->head + SHROUD_HEADER_SIZE, body);
+}
+
+void
+outbox_flush(struct outbox *o)
+{
+	struct kmac_job jobs[OUTBOX_MAX];
+	size_t masked = 0;
+
+	for (size_t n = 0; n < o->count; n++) {
+		if (o->queue[n]->to_mask != NULL)
+			jobs[masked++] = shroud_begin(o, o->queue[n]);
+	}
+	kmac_mask(jobs, masked);
+	if (o->count > 0)
+		o->sender->send(o->sender, o->queue, o->count);
+	o->count = o->own_count = 0;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: ISC */
+#include "cathedral/relay/pipeline.h"
+
+#include "cathedral/relay/answers.h"
+#include "cathedral/relay/catacomb.h"
+#include "cathedral/relay/device.h"
+#include "cathedral/relay/forward.h"
+#include "cathedral/relay/unshroud.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct pipeline *
+pipeline_create(struct site *site, unsigned slot, struct sender *sender, struct stats *stats,
+    struct random *seed)
+{
+	struct pipeline *p = calloc(1, sizeof(*p));
+	uint32_t rate = site->options.offer_rate;
+
+	if (p == NULL)
+		return NULL;
+	p->site = site;
+	p->slot = slot;
+	p->stats = stats;
+	random_split(&p->random, seed);
+	p->limiter = limiter_create(rate, 2 * rate, seed);
+	p->outbox = outbox_create(sender, &p->random, stats);
+	if (p->limiter == NULL || p->outbox == NULL) {
+		pipeline_destroy(p);
+		return NULL;
+	}
+	return p;
+}
+
+void
+pipeline_destroy(struct pipeline *p)
+{
+	if (p == NULL)
+		return;
+	limiter_destroy(p->limiter);
+	outbox_destroy(p->outbox);
+	free(p);
+}
+
+/* The NAT port is for probes, and probes are for the NAT port. */
+static enum verdict
+decide(struct pipeline *p, struct packet *pkt)
+{
+	enum wire_kind kind = wire_kind(pkt->head, pkt->len);
+
+	if (kind != WIRE_UNKNOWN && pkt->nat_port != (kind == WIRE_CIBORIUM))
+		return VERDICT_DROP_WRONG_PORT;
+	switch (kind) {
+	case WIRE_DATA:
+		return forward_data(p, pkt);
+	case WIRE_KATEDRAL:
+		return device_offer(p, pkt);
+	case WIRE_CIBORIUM:
+		return device_probe(p, pkt);
+	case WIRE_SACRAMNT:
+		return forward_sacrament(p, pkt);
+	case WIRE_CATACOMB:
+		return catacomb_handle(p, pkt);
+	case WIRE_UNKNOWN:
+		break;
+	}
+	return VERDICT_DROP_UNKNOWN_KIND;
+}
+
+/* Takes the masks off all packets of a batch together. */
+static void
+unshroud_batch(struct pipeline *p, struct packet *const *packets, size_t count)
+{
+	struct kmac_job jobs[PIPELINE_BATCH] = { 0 };
+	size_t masked = 0;
+
+	for (size_t n = 0; n < count; n++) {
+		packets[n]->verdict = unshroud_begin(p, packets[n], &jobs[masked]);
+		if (packets[n]->verdict == VERDICT_NONE && jobs[masked].out != NULL)
+			masked++;
+	}
+	kmac_mask(jobs, masked);
+	for (size_t n = 0; n < count; n++) {
+		if (packets[n]->verdict == VERDICT_NONE && packets[n]->shrouded)
+			unshroud_end(packets[n]);
+	}
+}
+
+static void
+run_batch(struct pipeline *p, struct packet *const *packets, size_t count)
+{
+	unshroud_batch(p, packets, count);
+	for (size_t n = 0; n < count; n++) {
+		struct packet *pkt = packets[n];
+
+		if (pkt->verdict == VERDICT_NONE)
+			pkt->verdict = decide(p, pkt);
+		stats_add(&p->stats->verdicts[pkt->verdict], 1);
+	}
+	outbox_flush(p->outbox);
+}
+
+static void
+begin(struct pipeline *p, struct instant now)
+{
+	p->now = now;
+	p->registry = publish_enter(p->site->publish, p->slot);
+}
+
+static void
+end(struct pipeline *p)
+{
+	p->registry = NULL;
+	publish_leave(p->site->publish, p->slot);
+}
+
+void
+pipeline_run(struct pipeline *p, struct packet *const *packets, size_t count, struct instant now)
+{
+	assert(count <= PIPELINE_BATCH);
+	begin(p, now);
+	run_batch(p, packets, count);
+	end(p);
+}
+
+/* ---- what the workers left aside ---- */
+
+static void
+look_up_identity(struct pipeline *p, const struct lookup *what, struct packet *room)
+{
+	struct identity who;
+
+	stats_add(&p->stats->identity_scans, 1);
+	if (!unshroud_search(p, what->bytes, &who))
+		return;
+	stats_add(&p->stats->identity_found, 1);
+	identities_suggest(p->site->identities, what->bytes, &who, p->now.mono_ns);
+
+	packet_reset(room, what->len);
+	memcpy(room->head, what->bytes, what->len);
+	room->from = what->from;
+	room->listener = what->listener;
+	room->nat_port = what->nat_port;
+	run_batch(p, &room, 1);
+}
+
+static void
+look_up_ambry(struct pipeline *p, const struct lookup *what)
+{
+	struct party party;
+	struct recipient to = {
+		.party = &party,
+		.flock = what->own,
+		.to = what->from,
+		.listener = what->listener,
+		.below = what->below,
+	};
+
+	if (registry_party(p->registry, what->own, what->other, what->device, &party))
+		answer_ambry(p, &to, what->other, what->tunnel);
+	outbox_flush(p->outbox);
+}
+
+void
+pipeline_look_up(
+    struct pipeline *p, const struct lookup *what, struct packet *room, struct instant now)
+{
+	begin(p, now);
+	p->looking_up = true;
+	switch (what->kind) {
+	case LOOKUP_IDENTITY:
+		look_up_identity(p, what, room);
+		break;
+	case LOOKUP_AMBRY:
+		look_up_ambry(p, what);
+		break;
+	}
+	end(p);
+}
+
+/* ---- new bundles ---- */
+
+struct push {
+	struct pipeline *p;
+	struct tunnel *due;
+	size_t count, room;
+};
+
+/* A device gets only what it would get for its next info. */
+static bool
+push_is_due(struct pipeline *p, const struct tunnel *t, struct party *party)
+{
+	const struct bundle_head *head;
+
+	if (t->federated || !t->proven || !t->wants_ambry ||
+	    p->now.mono_ns >= t->seen_ns + ENTRY_TTL_NS)
+		return false;
+	if (!registry_party(p->registry, t->key.src, t->key.dst, t->device, party))
+		return false;
+	head = ambry_head(party, p->now.wall_s);
+	return head != NULL && head->generation != t->generation;
+}
+
+static bool
+push_collect(const struct tunnel *t, void *arg)
+{
+	struct push *push = arg;
+	struct party party;
+
+	if (!push_is_due(push->p, t, &party))
+		return true;
+	if (push->count == push->room) {
+		size_t room = push->room == 0 ? 256 : 2 * push->room;
+		struct tunnel *due = realloc(push->due, room * sizeof(*due));
+
+		/* Those that do not fit get it with their next info. */
+		if (due == NULL)
+			return true;
+		push->due = due;
+		push->room = room;
+	}
+	push->due[push->count++] = *t;
+	return true;
+}
+
+size_t
+pipeline_push_ambries(struct pipeline *p, struct instant now)
+{
+	struct push push = { .p = p };
+	size_t sent = 0;
+
+	begin(p, now);
+	/* First collect, then send: nothing is sealed or sent under the tables' locks. */
+	tunnels_each(p->site->tunnels, push_collect, &push);
+	for (size_t n = 0; n < push.count; n++) {
+		const struct tunnel *t = &push.due[n];
+		struct party party;
+		struct recipient to = {
+			.party = &party,
+			.flock = t->key.src,
+			.to = t->at,
+			.listener = t->listener,
+			.below = p->site->options.mtu,
+		};
+
+		if (push_is_due(p, t, &party))
+			sent += answer_ambry(p, &to, t->key.dst, (struct tunnel_id){ t->key.id });
+	}
+	outbox_flush(p->outbox);
+	stats_add(&p->stats->ambry_pushes, sent);
+	end(p);
+	free(push.due);
+	return sent;
+}

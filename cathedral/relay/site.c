@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+#include "cathedral/relay/site.h"
+
+#include <stdlib.h>
+
+#define SWEEP_PARTS 100
+
+struct site *
+site_create(
+    const struct site_options *options, struct registry *first, unsigned slots, struct random *r)
+{
+	const struct site_options *o = options;
+	struct site *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		registry_free(first);
+		return NULL;
+	}
+	s->options = *o;
+	s->publish = publish_create(first, slots);
+	if (s->publish == NULL)
+		registry_free(first);
+	s->tunnels = tunnels_create(o->tunnels_max, o->tunnels_per_device, r);
+	s->liturgies = liturgies_create(o->liturgies_max, r);
+	s->identities = identities_create(o->identities_max, o->identities_per_device, r);
+	s->replay = replay_create(o->replays_max, r);
+	s->lookups = lookups_create(o->lookups_max, r);
+	if (!s->publish || !s->tunnels || !s->liturgies || !s->identities || !s->replay ||
+	    !s->lookups) {
+		site_destroy(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+site_destroy(struct site *s)
+{
+	if (s == NULL)
+		return;
+	tunnels_destroy(s->tunnels);
+	liturgies_destroy(s->liturgies);
+	identities_destroy(s->identities);
+	replay_destroy(s->replay);
+	lookups_destroy(s->lookups);
+	publish_destroy(s->publish);
+	free(s);
+}
+
+size_t
+site_sweep(struct site *s, uint64_t now_ns)
+{
+	return tunnels_sweep(s->tunnels, SWEEP_PARTS, now_ns) +
+	       liturgies_sweep(s->liturgies, SWEEP_PARTS, now_ns) +
+	       identities_sweep(s->identities, SWEEP_PARTS, now_ns) +
+	       replay_sweep(s->replay, SWEEP_PARTS, now_ns);
+}
+
+static bool
+tunnel_stays(const struct tunnel *t, void *arg)
+{
+	struct tunnel_id id = { t->key.id };
+	struct party p;
+
+	return registry_party_by_kek(arg, t->key.src, t->key.dst, tunnel_own(id), &p) &&
+	       p.device->id.value == t->device.value;
+}
+
+static bool
+liturgy_stays(const struct liturgy_entry *e, void *arg)
+{
+	struct party p;
+
+	return registry_party_by_kek(arg, e->flock, e->flock, e->number, &p) &&
+	       p.device->id.value == e->device.value;
+}
+
+void
+site_purge(struct site *s)
+{
+	/* The visitors only read it. */
+	void *registry = (void *)(uintptr_t)publish_current(s->publish);
+
+	tunnels_each(s->tunnels, tunnel_stays, registry);
+	liturgies_each(s->liturgies, liturgy_stays, registry);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: ISC */
+#include "cathedral/relay/unshroud.h"
+
+#include "protocol/crypto/kdf.h"
+
+#include <string.h>
+
+/* Who: the federated cathedral whose address and port it comes from, on the listener it talks to.
+ */
+static const struct registry_peer *
+peer_of(const struct pipeline *p, const struct packet *pkt)
+{
+	if (pkt->listener != 0 || pkt->nat_port)
+		return NULL;
+	return registry_peer_at(p->registry, &pkt->from);
+}
+
+static bool
+shows(const uint8_t *header, const struct registry_shroud *shroud)
+{
+	uint8_t id[SHROUD_IDENTITY_SIZE];
+
+	shroud_identity(id, &shroud->identity, header + SHROUD_SEED_ID_AT);
+	return memcmp(id, header, sizeof(id)) == 0;
+}
+
+/* Those who were heard from where this packet comes from: one KMAC each. */
+static bool
+find_by_source(struct pipeline *p, const struct packet *pkt, struct identity *ret)
+{
+	struct identity hints[IDENTITY_HINTS_MAX];
+	size_t count = identities_hints(p->site->identities, &pkt->from, hints);
+
+	for (size_t n = 0; n < count; n++) {
+		struct party party;
+
+		if (!registry_party(
+			p->registry, hints[n].own, hints[n].other, hints[n].device, &party) ||
+		    !shows(pkt->head, party.shroud))
+			continue;
+		*ret = hints[n];
+		return true;
+	}
+	return false;
+}
+
+static enum verdict
+leave_to_search(struct pipeline *p, const struct packet *pkt)
+{
+	struct lookup what = {
+		.kind = LOOKUP_IDENTITY,
+		.from = pkt->from,
+		.listener = pkt->listener,
+		.nat_port = pkt->nat_port,
+		.len = pkt->len,
+	};
+
+	if (p->looking_up)
+		return VERDICT_DROP_UNKNOWN_IDENTITY;
+	memcpy(what.bytes, pkt->head, pkt->len);
+	return lookups_offer(p->site->lookups, &what) ? VERDICT_DROP_UNKNOWN_IDENTITY
+						      : VERDICT_DROP_IDENTITY_BUDGET;
+}
+
+static enum verdict
+find_sender(struct pipeline *p, struct packet *pkt)
+{
+	struct identities *known = p->site->identities;
+
+	memcpy(pkt->shown, pkt->head, sizeof(pkt->shown));
+	if (identities_find(known, pkt->shown, p->now.mono_ns, &pkt->who))
+		return VERDICT_NONE;
+	if (!find_by_source(p, pkt, &pkt->who))
+		return leave_to_search(p, pkt);
+	stats_add(&p->stats->identity_hits, 1);
+	identities_suggest(known, pkt->shown, &pkt->who, p->now.mono_ns);
+	return VERDICT_NONE;
+}
+
+static enum verdict
+mask_of(struct pipeline *p, struct packet *pkt, const struct kmac_prefix **mask)
+{
+	const struct registry_federation *federation = registry_federation(p->registry);
+	struct party party;
+	enum verdict v;
+
+	if (pkt->peer != NULL) {
+		*mask = &federation->mask;
+		return VERDICT_NONE;
+	}
+	v = find_sender(p, pkt);
+	if (v != VERDICT_NONE)
+		return v;
+	/* The identity may be remembered longer than its device is allowed. */
+	if (!registry_party(p->registry, pkt->who.own, pkt->who.other, pkt->who.device, &party))
+		return VERDICT_DROP_NOT_ALLOWED;
+	*mask = &party.shroud->mask;
+	return VERDICT_NONE;
+}
+
+enum verdict
+unshroud_begin(struct pipeline *p, struct packet *pkt, struct kmac_job *job)
+{
+	const struct kmac_prefix *mask;
+	enum verdict v;
+
+	*job = (struct kmac_job){ 0 };
+	pkt->wire_len = pkt->len;
+	pkt->shrouded = p->site->options.listeners[pkt->listener].shrouded;
+	if (pkt->len < PACKET_MIN || pkt->len > PACKET_MAX)
+		return VERDICT_DROP_SIZE;
+	if (pkt->from.port == 0)
+		return VERDICT_DROP_SOURCE_PORT;
+	pkt->peer = peer_of(p, pkt);
+	if (!pkt->shrouded)
+		return VERDICT_NONE;
+	if (pkt->len < SHROUD_HEADER_SIZE + PACKET_MIN)
+		return VERDICT_DROP_SIZE;
+	v = mask_of(p, pkt, &mask);
+	if (v == VERDICT_NONE)
+		*job = shroud_job(
+		    mask, pkt->head, pkt->head + SHROUD_HEADER_SIZE, pkt->len - SHROUD_HEADER_SIZE);
+	return v;
+}
+
+void
+unshroud_end(struct packet *pkt)
+{
+	if (!packet_pull(pkt, SHROUD_HEADER_SIZE))
+		return;
+	pkt->len = shroud_unpadded(pkt->head, pkt->len);
+}
+
+struct search {
+	const uint8_t *header;
+	struct identity *ret;
+	bool found;
+};
+
+static bool
+search_visit(const struct party *party, struct flock_id other, void *arg)
+{
+	struct search *s = arg;
+
+	if (!shows(s->header, party->shroud))
+		return true;
+	*s->ret = (struct identity){ party->flock->id, other, party->device->id, 0 };
+	s->found = true;
+	return false;
+}
+
+bool
+unshroud_search(struct pipeline *p, const uint8_t *header, struct identity *ret)
+{
+	struct search s = { .header = header, .ret = ret };
+
+	registry_each_shroud(p->registry, search_visit, &s);
+	return s.found;
+}
