@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <limits.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -19,16 +20,34 @@ static enum aead_backend chosen = AEAD_LIBCRYPTO;
 /* Looked up once: the lookup takes locks.  Lives as long as the process. */
 static EVP_CIPHER *cipher;
 
-/* One per thread, reused, so that packets cost no allocation; lives as long as the process. */
+/* One per thread, reused, so that packets cost no allocation; freed when its thread ends. */
 static _Thread_local EVP_CIPHER_CTX *context;
+static pthread_key_t context_owner;
+
+static void
+context_free(void *arg)
+{
+	EVP_CIPHER_CTX_free(arg);
+}
+
+/* Readies libcrypto; false when it cannot be used. */
+static bool
+libcrypto_init(void)
+{
+	if (cipher != NULL)
+		return true;
+	if (pthread_key_create(&context_owner, context_free) != 0)
+		return false;
+	cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	return cipher != NULL;
+}
 
 bool
 aead_init(void)
 {
 	if (sodium_init() < 0)
 		return false;
-	if (cipher == NULL)
-		cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	(void)libcrypto_init(); /* may fail where libsodium does it all */
 	return aead_force_backend(AEAD_SODIUM) || aead_force_backend(AEAD_LIBCRYPTO);
 }
 
@@ -59,8 +78,10 @@ aead_force_backend(enum aead_backend backend)
 static bool
 context_begin(const uint8_t key[static 32], int encrypt)
 {
-	if (context == NULL)
+	if (context == NULL) {
 		context = EVP_CIPHER_CTX_new();
+		(void)pthread_setspecific(context_owner, context);
+	}
 	return context != NULL && EVP_CipherInit_ex2(context, cipher, key, nonce, encrypt, NULL);
 }
 

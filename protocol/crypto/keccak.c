@@ -6,40 +6,21 @@
  *
  * Between the rounds six lanes are kept complemented.  Chi is b0 ^ (~b1 & b2) for each lane; where
  * an operand is complemented already, De Morgan's laws turn that into an AND or OR without NOT,
- * which leaves 5 of 25 (the technique is described in the designers' implementation overview).
+ * which leaves five of 25 (the technique is described in the designers' implementation overview).
  */
 #include "protocol/crypto/keccak.h"
 
-#include <string.h>
-
 #define ROUNDS 24
 
-static const uint64_t round_constants[ROUNDS] = {
-	UINT64_C(0x0000000000000001),
-	UINT64_C(0x0000000000008082),
-	UINT64_C(0x800000000000808a),
-	UINT64_C(0x8000000080008000),
-	UINT64_C(0x000000000000808b),
-	UINT64_C(0x0000000080000001),
-	UINT64_C(0x8000000080008081),
-	UINT64_C(0x8000000000008009),
-	UINT64_C(0x000000000000008a),
-	UINT64_C(0x0000000000000088),
-	UINT64_C(0x0000000080008009),
-	UINT64_C(0x000000008000000a),
-	UINT64_C(0x000000008000808b),
-	UINT64_C(0x800000000000008b),
-	UINT64_C(0x8000000000008089),
-	UINT64_C(0x8000000000008003),
-	UINT64_C(0x8000000000008002),
-	UINT64_C(0x8000000000000080),
-	UINT64_C(0x000000000000800a),
-	UINT64_C(0x800000008000000a),
-	UINT64_C(0x8000000080008081),
-	UINT64_C(0x8000000000008080),
-	UINT64_C(0x0000000080000001),
-	UINT64_C(0x8000000080008008),
-};
+static const uint64_t round_constants[ROUNDS] = { UINT64_C(0x0000000000000001),
+	UINT64_C(0x0000000000008082), UINT64_C(0x800000000000808a), UINT64_C(0x8000000080008000),
+	UINT64_C(0x000000000000808b), UINT64_C(0x0000000080000001), UINT64_C(0x8000000080008081),
+	UINT64_C(0x8000000000008009), UINT64_C(0x000000000000008a), UINT64_C(0x0000000000000088),
+	UINT64_C(0x0000000080008009), UINT64_C(0x000000008000000a), UINT64_C(0x000000008000808b),
+	UINT64_C(0x800000000000008b), UINT64_C(0x8000000000008089), UINT64_C(0x8000000000008003),
+	UINT64_C(0x8000000000008002), UINT64_C(0x8000000000000080), UINT64_C(0x000000000000800a),
+	UINT64_C(0x800000008000000a), UINT64_C(0x8000000080008081), UINT64_C(0x8000000000008080),
+	UINT64_C(0x0000000080000001), UINT64_C(0x8000000080008008) };
 
 static inline uint64_t
 rotl(uint64_t lane, unsigned bits)
@@ -54,7 +35,7 @@ column(const uint64_t a[static KECCAK_LANES], unsigned x)
 	return a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20];
 }
 
-/* Which lanes these are makes every round leave the same six complemented. */
+/* Six lanes chosen so that every round leaves the same six complemented. */
 static inline void
 complement(uint64_t a[static KECCAK_LANES])
 {
@@ -136,15 +117,12 @@ round_from_to(
 void
 keccak_permute(uint64_t state[static KECCAK_LANES])
 {
-	uint64_t a[KECCAK_LANES], e[KECCAK_LANES];
-	unsigned n;
+	uint64_t between[KECCAK_LANES];
 
-	memcpy(a, state, sizeof(a));
-	complement(a);
-	for (n = 0; n < ROUNDS; n += 2) {
-		round_from_to(a, e, round_constants[n]);
-		round_from_to(e, a, round_constants[n + 1]);
+	complement(state);
+	for (unsigned n = 0; n < ROUNDS; n += 2) {
+		round_from_to(state, between, round_constants[n]);
+		round_from_to(between, state, round_constants[n + 1]);
 	}
-	complement(a);
-	memcpy(state, a, sizeof(a));
+	complement(state);
 }
