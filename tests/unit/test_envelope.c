@@ -284,6 +284,8 @@ takes_padding_but_nothing_short(void **state)
 
 		assert_false(envelope_open(&got, shorter, len, &s.key));
 		free(shorter);
+		/* Not even when the rest happens to lie behind it. */
+		assert_false(envelope_open(&got, s.packet, len, &s.key));
 	}
 	for (size_t more = 0; more < 3; more++) {
 		uint8_t longer[OFFER_SIZE + 2] = { 0 };
