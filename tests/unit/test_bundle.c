@@ -85,6 +85,15 @@ rank_counted(const struct kek_set *s, unsigned number)
 	return rank;
 }
 
+static struct random
+new_random(void)
+{
+	struct random r;
+
+	random_for_test(&r);
+	return r;
+}
+
 /* About share of 256 of all numbers. */
 static struct kek_set
 random_set(struct random *r, uint32_t share)
@@ -100,7 +109,7 @@ random_set(struct random *r, uint32_t share)
 static void
 sets_count_and_rank(void **state)
 {
-	struct random r = seed_random();
+	struct random r = new_random();
 	struct kek_set s = { { 0 } }, all = kek_set_all();
 
 	(void)state;
@@ -262,7 +271,7 @@ expect_slice(const struct bundle *whole, const struct kek_set *in_a, const struc
 static void
 expect_slices(const struct bundle *whole)
 {
-	struct random r = seed_random();
+	struct random r = new_random();
 	struct kek_set sets[6] = { { { 0 } }, { { 0 } }, { { 0 } }, random_set(&r, 128),
 		random_set(&r, 16), kek_set_all() };
 
@@ -330,7 +339,7 @@ the_file_may_name_the_second_flock_first(void **state)
 static void
 slices_of_slices_are_slices(void **state)
 {
-	struct random r = seed_random();
+	struct random r = new_random();
 	struct kek_set p = random_set(&r, 100), q = random_set(&r, 100), some;
 	size_t len, size;
 	uint8_t *bytes = whole_bundle(xb, xa, &len), *part, *direct;
