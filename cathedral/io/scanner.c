@@ -78,6 +78,7 @@ scanner_run(void *arg)
 {
 	struct scanner *s = arg;
 
+	thread_name("scanner");
 	while (wait_for_credit(s)) {
 		uint64_t before;
 
@@ -109,7 +110,7 @@ scanner_start(struct site *site, const struct sockets *sockets,
 		s->pipeline =
 		    pipeline_create(site, options->slot, batch_sender_of(s->sender), stats, seed);
 	if (s->pipeline != NULL)
-		s->running = thread_start(&s->thread, "scanner", scanner_run, s);
+		s->running = thread_start(&s->thread, scanner_run, s);
 	if (s->running)
 		return s;
 	fault_set(why, "scanner: cannot be started");

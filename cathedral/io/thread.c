@@ -4,7 +4,7 @@
 #include <signal.h>
 
 bool
-thread_start(pthread_t *ret, const char *name, void *(*run)(void *), void *arg)
+thread_start(pthread_t *ret, void *(*run)(void *), void *arg)
 {
 	sigset_t all, before;
 	int error;
@@ -14,8 +14,11 @@ thread_start(pthread_t *ret, const char *name, void *(*run)(void *), void *arg)
 		return false;
 	error = pthread_create(ret, NULL, run, arg);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error != 0)
-		return false;
-	pthread_setname_np(*ret, name); /* for top(1); names are cut at 15 characters */
-	return true;
+	return error == 0;
+}
+
+void
+thread_name(const char *name)
+{
+	pthread_setname_np(pthread_self(), name);
 }

@@ -31,6 +31,7 @@ struct source {
 struct worker {
 	pthread_t thread;
 	bool running;
+	unsigned number;
 	int epoll, stop; /* stop is an eventfd */
 	size_t source_count;
 	struct source sources[SOURCES_MAX];
@@ -60,7 +61,10 @@ worker_run(void *arg)
 {
 	struct worker *w = arg;
 	struct epoll_event events[SOURCES_MAX + 1];
+	char name[24];
 
+	snprintf(name, sizeof(name), "worker %u", w->number);
+	thread_name(name);
 	for (;;) {
 		int n = epoll_wait(w->epoll, events, SOURCES_MAX + 1, BEAT_MS);
 
@@ -127,19 +131,18 @@ worker_start(struct site *site, const struct sockets *sockets, unsigned number, 
     struct random *seed, struct fault *why)
 {
 	struct worker *w = calloc(1, sizeof(*w));
-	char name[24];
 
 	if (w == NULL) {
 		fault_set(why, "worker %u: out of memory", number);
 		return NULL;
 	}
 	w->epoll = w->stop = -1;
+	w->number = number;
 	w->stats = stats;
 	atomic_init(&w->beat_ns, clock_now().mono_ns);
 	errno = ENOMEM;
-	snprintf(name, sizeof(name), "worker %u", number);
 	if (fill(w, site, sockets, number, seed))
-		w->running = thread_start(&w->thread, name, worker_run, w);
+		w->running = thread_start(&w->thread, worker_run, w);
 	if (w->running)
 		return w;
 	fault_set(why, "worker %u: %s", number, strerror(errno));

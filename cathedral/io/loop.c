@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: ISC */
+#include "cathedral/io/loop.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/notify.h"
+#include "cathedral/io/batch.h"
+#include "cathedral/io/reload.h"
+#include "cathedral/ops/control.h"
+#include "cathedral/ops/metrics.h"
+#include "cathedral/relay/pipeline.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(OVERVIEW_LISTENERS_MAX == LISTENERS_MAX, "reports show every listener");
+
+#define SWEEP_MS 100
+
+/* A worker goes round once a second; one that did not for so long hangs. */
+#define HANG_NS (15 * NS_PER_S)
+
+enum { ON_TERM, ON_INT, ON_HUP, ON_SWEEP, ON_WATCHDOG, EVENTS };
+
+struct loop {
+	struct loop_options options;
+	struct loop_world world;
+	struct event_base *base;
+	struct event *events[EVENTS];
+	struct control *control;
+	struct metrics *metrics;
+	struct overview overview;
+	struct batch_sender *sender;
+	struct pipeline *pipeline;
+	struct reload *reload;
+};
+
+static void
+on_stop(evutil_socket_t number, short what, void *arg)
+{
+	struct loop *l = arg;
+
+	(void)what;
+	log_info("stopping on signal %d", (int)number);
+	event_base_loopbreak(l->base);
+}
+
+static void
+on_hup(evutil_socket_t number, short what, void *arg)
+{
+	struct loop *l = arg;
+	struct fault logged;
+
+	(void)number;
+	(void)what;
+	reload_now(l->reload, &logged);
+}
+
+static void
+on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *l = arg;
+
+	(void)fd;
+	(void)what;
+	site_sweep(l->world.site, clock_now().mono_ns);
+	publish_reclaim(l->world.site->publish);
+}
+
+/* Whoever watches us is to hear nothing as soon as one worker hangs. */
+static void
+on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	const struct loop *l = arg;
+
+	(void)fd;
+	(void)what;
+	for (unsigned n = 0; n < l->world.worker_count; n++) {
+		if (worker_beat_ns(l->world.workers[n]) + HANG_NS < clock_now().mono_ns) {
+			log_error("worker %u hangs", n);
+			return;
+		}
+	}
+	notify_watchdog();
+}
+
+static bool
+every(struct loop *l, int which, uint64_t ms, event_callback_fn callback)
+{
+	const struct timeval period = { .tv_sec = (time_t)(ms / 1000),
+		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+
+	if (ms == 0)
+		return true;
+	l->events[which] = event_new(l->base, -1, EV_PERSIST, callback, l);
+	return l->events[which] != NULL && evtimer_add(l->events[which], &period) == 0;
+}
+
+static bool
+on_signal(struct loop *l, int which, int number, event_callback_fn callback)
+{
+	l->events[which] = evsignal_new(l->base, number, callback, l);
+	return l->events[which] != NULL && evsignal_add(l->events[which], NULL) == 0;
+}
+
+static bool
+open_events(struct loop *l, struct fault *why)
+{
+	if (on_signal(l, ON_TERM, SIGTERM, on_stop) && on_signal(l, ON_INT, SIGINT, on_stop) &&
+	    on_signal(l, ON_HUP, SIGHUP, on_hup) && every(l, ON_SWEEP, SWEEP_MS, on_sweep) &&
+	    every(l, ON_WATCHDOG, notify_watchdog_interval_ms(), on_watchdog))
+		return true;
+	return fault_set(why, "event loop: out of memory");
+}
+
+static bool
+control_reload(void *arg, struct fault *why)
+{
+	struct loop *l = arg;
+
+	return reload_now(l->reload, why);
+}
+
+static bool
+open_reports(struct loop *l, struct fault *why)
+{
+	const struct loop_options *o = &l->options;
+	const struct control_options control = {
+		.path = o->control,
+		.user = o->control_user,
+		.owner = o->owner,
+		.overview = &l->overview,
+		.reload = control_reload,
+		.reload_arg = l,
+	};
+
+	if (o->control[0] != '\0') {
+		l->control = control_create(l->base, &control, why);
+		if (l->control == NULL)
+			return false;
+	}
+	if (o->metrics.port == 0)
+		return true;
+	l->metrics = metrics_create(l->base, &o->metrics, &l->overview, why);
+	return l->metrics != NULL;
+}
+
+struct loop *
+loop_create(const struct loop_options *options, struct fault *why)
+{
+	struct loop *l = calloc(1, sizeof(*l));
+
+	if (l != NULL)
+		l->base = event_base_new();
+	if (l == NULL || l->base == NULL) {
+		fault_set(why, "event loop: out of memory");
+		loop_destroy(l);
+		return NULL;
+	}
+	l->options = *options;
+	if (!open_reports(l, why)) {
+		loop_destroy(l);
+		return NULL;
+	}
+	return l;
+}
+
+static void
+fill_overview(struct loop *l)
+{
+	struct overview *o = &l->overview;
+	const struct site *site = l->world.site;
+
+	*o = (struct overview){
+		.instance = l->options.instance,
+		.version = l->options.version,
+		.started = clock_now(),
+		.listener_count = site->options.listener_count,
+		.publish = site->publish,
+		.tunnels = site->tunnels,
+		.liturgies = site->liturgies,
+		.identities = site->identities,
+		.replay = site->replay,
+		.identities_capacity = site->options.identities_max,
+		.replay_capacity = site->options.replays_max,
+		.stats = l->world.stats,
+		.workers = l->world.worker_count,
+		.reload = reload_state(l->reload),
+	};
+	for (size_t i = 0; i < o->listener_count; i++) {
+		const struct listener *from = &site->options.listeners[i];
+
+		o->listeners[i] = (struct overview_listener){
+			.main = from->main,
+			.advertised = from->advertised,
+			.nat_port = from->nat_port,
+			.shrouded = from->shrouded,
+		};
+	}
+}
+
+bool
+loop_attach(struct loop *l, const struct loop_world *world, struct fault *why)
+{
+	unsigned slot = world->worker_count + 1;
+	struct stats *stats = &world->stats[slot];
+	struct reload_options reload = { .source = world->source, .site = world->site };
+
+	l->world = *world;
+	l->sender = batch_sender_create(
+	    sockets_of(world->sockets, 0), world->sockets->listener_count, stats);
+	if (l->sender != NULL)
+		l->pipeline = pipeline_create(
+		    world->site, slot, batch_sender_of(l->sender), stats, world->seed);
+	if (l->pipeline == NULL)
+		return fault_set(why, "main pipeline: out of memory");
+	reload.pipeline = l->pipeline;
+	l->reload = reload_create(l->base, &reload, why);
+	if (l->reload == NULL || !open_events(l, why))
+		return false;
+	fill_overview(l);
+	return true;
+}
+
+void
+loop_run(struct loop *l)
+{
+	event_base_dispatch(l->base);
+}
+
+void
+loop_destroy(struct loop *l)
+{
+	if (l == NULL)
+		return;
+	control_destroy(l->control);
+	metrics_destroy(l->metrics);
+	reload_destroy(l->reload);
+	pipeline_destroy(l->pipeline);
+	batch_sender_destroy(l->sender);
+	for (int i = 0; i < EVENTS; i++) {
+		if (l->events[i] != NULL)
+			event_free(l->events[i]);
+	}
+	if (l->base != NULL)
+		event_base_free(l->base);
+	free(l);
+}

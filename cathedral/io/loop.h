@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The main thread: signals, expiry, reloading, reports.  Packets are none of its business, except
+ * for the ambries that it sends when bundles change.
+ */
+#ifndef CATHEDRAL_IO_LOOP_H
+#define CATHEDRAL_IO_LOOP_H
+
+#include "base/endpoint.h"
+#include "base/fault.h"
+#include "base/random.h"
+#include "cathedral/io/sockets.h"
+#include "cathedral/io/worker.h"
+#include "cathedral/relay/site.h"
+#include "cathedral/state/registry.h"
+#include "cathedral/state/stats.h"
+
+#include <stdbool.h>
+
+struct loop;
+
+/* Strings are borrowed. */
+struct loop_options {
+	const char *instance, *version;
+	const char *control;      /* path of the socket; empty: none */
+	const char *control_user; /* who may use it; empty: only owner */
+	const char *owner;        /* the user that the daemon will be; empty: the one it is */
+	struct endpoint metrics;  /* port 0: none */
+};
+
+/* What runs by the time of loop_attach(); all borrowed. */
+struct loop_world {
+	const struct registry_source *source;
+	struct site *site;
+	const struct sockets *sockets;
+	struct worker *const *workers;
+	unsigned worker_count;
+	struct stats *stats; /* the workers', the scanner's, the main thread's */
+	struct random *seed;
+};
+
+/* Opens what may need root: the control socket and the metrics' address. */
+struct loop *loop_create(const struct loop_options *options, struct fault *why);
+
+bool loop_attach(struct loop *l, const struct loop_world *world, struct fault *why);
+
+/* Runs until SIGTERM or SIGINT. */
+void loop_run(struct loop *l);
+
+void loop_destroy(struct loop *l); /* NULL is fine */
+
+#endif

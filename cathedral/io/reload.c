@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: ISC */
+#include "cathedral/io/reload.h"
+
+#include "base/log.h"
+#include "base/notify.h"
+#include "cathedral/io/watch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Files that belong together change within moments; but changes without end must not put it off. */
+#define DEBOUNCE_MS     50
+#define DEBOUNCE_MAX_MS 250
+
+#define RETRY_S 5
+
+struct reload {
+	struct reload_options options;
+	struct overview_reload state;
+	struct watch *watch;
+	struct event *soon, *retry;
+	uint64_t first_ns; /* of the changes that wait; 0: none waits */
+};
+
+static const char *
+plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+const char *
+reload_summary(const struct registry_counts *c, char text[static RELOAD_TEXT])
+{
+	snprintf(text, RELOAD_TEXT, "%zu flock%s, %zu device%s, %zu xflock%s, %zu cathedral%s",
+	    c->flocks, plural(c->flocks), c->devices, plural(c->devices), c->xflocks,
+	    plural(c->xflocks), c->peers, plural(c->peers));
+	return text;
+}
+
+static void
+log_change(const struct registry_counts *before, const struct registry_counts *after, size_t pushed)
+{
+	char text[RELOAD_TEXT];
+
+	log_info("registry: %s (%+zd, %+zd, %+zd, %+zd), %zu %s sent unasked",
+	    reload_summary(after, text), (ssize_t)(after->flocks - before->flocks),
+	    (ssize_t)(after->devices - before->devices),
+	    (ssize_t)(after->xflocks - before->xflocks), (ssize_t)(after->peers - before->peers),
+	    pushed, pushed == 1 ? "ambry" : "ambries");
+}
+
+/* Puts it in force: for new packets, for what the tables hold, and for devices with old ambries. */
+static bool
+put_in_force(struct reload *r, struct registry *next, struct fault *why)
+{
+	struct site *site = r->options.site;
+	struct registry_counts before = registry_counts(publish_current(site->publish));
+	struct registry_counts after = registry_counts(next);
+	size_t pushed;
+
+	if (!publish_swap(site->publish, next)) {
+		registry_free(next);
+		return fault_set(why, "out of memory");
+	}
+	site_purge(site);
+	pushed = pipeline_push_ambries(r->options.pipeline, clock_now());
+	publish_reclaim(site->publish);
+	log_change(&before, &after, pushed);
+	return true;
+}
+
+static bool
+read_files(struct reload *r, struct fault *why)
+{
+	const struct registry *old = publish_current(r->options.site->publish);
+	struct registry *next;
+
+	watch_renew(r->watch);
+	next = registry_load(r->options.source, old, why);
+	return next != NULL && put_in_force(r, next, why);
+}
+
+/* The same fault again, from trying again, is no news. */
+static void
+note_fault(struct reload *r, const struct fault *why)
+{
+	const struct timeval later = { .tv_sec = RETRY_S };
+
+	if (r->state.ok || strcmp(r->state.fault.text, why->text) != 0)
+		log_error("registry stays as it was: %s", why->text);
+	r->state.ok = false;
+	r->state.fault = *why;
+	evtimer_add(r->retry, &later);
+}
+
+bool
+reload_now(struct reload *r, struct fault *why)
+{
+	char text[RELOAD_TEXT];
+	struct registry_counts counts;
+	bool ok;
+
+	evtimer_del(r->soon);
+	evtimer_del(r->retry);
+	r->first_ns = 0;
+	notify_reloading();
+	ok = read_files(r, why);
+	r->state.count++;
+	r->state.wall_s = clock_now().wall_s;
+	if (ok)
+		r->state.ok = true;
+	else
+		note_fault(r, why);
+	counts = registry_counts(publish_current(r->options.site->publish));
+	notify_ready(ok ? reload_summary(&counts, text) : why->text);
+	return ok;
+}
+
+static void
+reload_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct fault logged;
+
+	(void)fd;
+	(void)what;
+	reload_now(arg, &logged);
+}
+
+void
+reload_soon(struct reload *r)
+{
+	const struct timeval wait = { .tv_usec = DEBOUNCE_MS * 1000 };
+	uint64_t now_ns = clock_now().mono_ns;
+
+	if (r->first_ns == 0)
+		r->first_ns = now_ns;
+	else if (now_ns - r->first_ns >= (DEBOUNCE_MAX_MS - DEBOUNCE_MS) * NS_PER_MS)
+		return;
+	evtimer_add(r->soon, &wait);
+}
+
+static void
+files_changed(void *arg)
+{
+	reload_soon(arg);
+}
+
+const struct overview_reload *
+reload_state(const struct reload *r)
+{
+	return &r->state;
+}
+
+struct reload *
+reload_create(struct event_base *base, const struct reload_options *options, struct fault *why)
+{
+	struct reload *r = calloc(1, sizeof(*r));
+	const struct watch_options watch = {
+		.settings = options->source->settings,
+		.secretdir = options->source->secretdir,
+		.federation = options->source->federation,
+		.changed = files_changed,
+		.arg = r,
+	};
+
+	if (r == NULL) {
+		fault_set(why, "out of memory");
+		return NULL;
+	}
+	r->options = *options;
+	r->state = (struct overview_reload){ .ok = true, .wall_s = clock_now().wall_s, .count = 1 };
+	r->soon = evtimer_new(base, reload_due, r);
+	r->retry = evtimer_new(base, reload_due, r);
+	r->watch = watch_create(base, &watch);
+	if (r->soon != NULL && r->retry != NULL && r->watch != NULL)
+		return r;
+	fault_set(why, "watching for changed files: out of memory");
+	reload_destroy(r);
+	return NULL;
+}
+
+void
+reload_destroy(struct reload *r)
+{
+	if (r == NULL)
+		return;
+	watch_destroy(r->watch);
+	if (r->soon != NULL)
+		event_free(r->soon);
+	if (r->retry != NULL)
+		event_free(r->retry);
+	free(r);
+}

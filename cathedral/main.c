@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: ISC */
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/notify.h"
+#include "base/privileges.h"
+#include "base/random.h"
+#include "cathedral/conf.h"
+#include "cathedral/io/loop.h"
+#include "cathedral/io/reload.h"
+#include "cathedral/io/scanner.h"
+#include "cathedral/io/sockets.h"
+#include "cathedral/io/worker.h"
+#include "cathedral/pidfile.h"
+#include "cathedral/relay/site.h"
+#include "cathedral/sandbox.h"
+#include "protocol/crypto/aead.h"
+#include "protocol/crypto/secret.h"
+
+#include <getopt.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define CONF_DEFAULT "/etc/cathedral/cathedral.conf"
+
+struct cathedral {
+	struct conf conf;
+	struct random random;
+	struct registry_source source;
+	struct pidfile pidfile;
+	struct sockets sockets;
+	struct loop *loop;
+	struct site *site;
+	unsigned worker_count;
+	struct stats *stats; /* the workers', the scanner's, the main thread's */
+	struct worker *workers[CONF_WORKERS_MAX];
+	struct scanner *scanner;
+};
+
+static const char usage[] = "usage: cathedral [-n] [-c FILE]\n"
+			    "       cathedral --help | --help-conf | --version\n"
+			    "\n"
+			    "  -c, --config FILE  read this instead of " CONF_DEFAULT "\n"
+			    "  -n, --check        say whether it and the files it names are right\n"
+			    "      --help-conf    list the keywords of the configuration file\n"
+			    "      --version      print the version\n";
+
+struct options {
+	const char *conf;
+	bool check;
+	bool done; /* nothing is left to do, but to exit with status */
+	int status;
+};
+
+static void
+answer_option(struct options *o, int option)
+{
+	o->done = true;
+	o->status = EXIT_SUCCESS;
+	if (option == 'h') {
+		fputs(usage, stdout);
+	} else if (option == 'H') {
+		conf_print_help(stdout, conf_options);
+	} else if (option == 'V') {
+		puts("cathedral " VERSION);
+	} else {
+		fputs(usage, stderr);
+		o->status = 2;
+	}
+}
+
+static struct options
+options_read(int argc, char **argv)
+{
+	static const struct option names[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'n' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "help-conf", no_argument, NULL, 'H' },
+		{ "version", no_argument, NULL, 'V' },
+		{ 0 },
+	};
+	struct options o = { .conf = CONF_DEFAULT };
+	int option;
+
+	while (!o.done && (option = getopt_long(argc, argv, "c:nh", names, NULL)) != -1) {
+		if (option == 'c')
+			o.conf = optarg;
+		else if (option == 'n')
+			o.check = true;
+		else
+			answer_option(&o, option);
+	}
+	if (!o.done && optind < argc)
+		answer_option(&o, '?');
+	return o;
+}
+
+static bool
+conf_open(struct cathedral *c, const char *path, struct fault *why)
+{
+	if (!conf_read(&c->conf, path, why))
+		return false;
+	log_set_level(c->conf.log_level);
+	random_from_system(&c->random);
+	c->source = (struct registry_source){
+		.settings = c->conf.settings,
+		.secretdir = c->conf.secretdir,
+		.hash = hash_key_new(&c->random),
+	};
+	if (c->conf.federation_secret[0] != '\0')
+		c->source.federation = c->conf.federation_secret;
+	return true;
+}
+
+static bool
+crypto_open(struct fault *why)
+{
+	return aead_init() || fault_set(why, "neither libsodium nor libcrypto has AES-256-GCM");
+}
+
+/* -n: everything that the configuration names is read, and nothing is opened or bound. */
+static bool
+check(const struct cathedral *c, const char *path, struct fault *why)
+{
+	struct registry *r = registry_load(&c->source, NULL, why);
+	struct registry_counts counts;
+	char text[RELOAD_TEXT];
+
+	if (r == NULL)
+		return false;
+	counts = registry_counts(r);
+	registry_free(r);
+	printf("%s: fine: %zu listener%s, %s\n", path, c->conf.site.listener_count,
+	    c->conf.site.listener_count == 1 ? "" : "s", reload_summary(&counts, text));
+	return true;
+}
+
+static unsigned
+count_workers(const struct conf *conf)
+{
+	cpu_set_t cpus;
+	int count;
+
+	if (conf->workers != 0)
+		return (unsigned)conf->workers;
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) == -1)
+		return 1;
+	count = CPU_COUNT(&cpus);
+	return count < 1 ? 1 : count > CONF_WORKERS_MAX ? CONF_WORKERS_MAX : (unsigned)count;
+}
+
+/* Everything that may need root. */
+static bool
+open_outside(struct cathedral *c, struct fault *why)
+{
+	const struct conf *conf = &c->conf;
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	const struct loop_options options = {
+		.instance = conf->instance,
+		.version = VERSION,
+		.control = conf->control,
+		.control_user = conf->control_user,
+		.owner = conf->user,
+		.metrics = conf->metrics,
+	};
+
+	/* Secrets are in locked memory; who is refused this has to do with what he has. */
+	setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	c->worker_count = count_workers(conf);
+	if (!sockets_open(&c->sockets, conf->site.listeners, conf->site.listener_count,
+		c->worker_count, (int)conf->socket_buffer, why))
+		return false;
+	c->loop = loop_create(&options, why);
+	return c->loop != NULL && pidfile_open(&c->pidfile, conf->pidfile, why);
+}
+
+/* As the user that will have to read the files again whenever they change. */
+static bool
+open_site(struct cathedral *c, struct fault *why)
+{
+	struct registry *first = registry_load(&c->source, NULL, why);
+	size_t stats = (c->worker_count + 2) * sizeof(*c->stats);
+
+	if (first == NULL)
+		return false;
+	c->site = site_create(&c->conf.site, first, c->worker_count + 2, &c->random);
+	c->stats = aligned_alloc(_Alignof(struct stats), stats);
+	if (c->site == NULL || c->stats == NULL)
+		return fault_set(why, "out of memory");
+	memset(c->stats, 0, stats);
+	return true;
+}
+
+static bool
+start_threads(struct cathedral *c, struct fault *why)
+{
+	const struct scanner_options scanner = {
+		.slot = c->worker_count,
+		.percent = (unsigned)c->conf.lookup_percent,
+	};
+
+	for (unsigned n = 0; n < c->worker_count; n++) {
+		c->workers[n] =
+		    worker_start(c->site, &c->sockets, n, &c->stats[n], &c->random, why);
+		if (c->workers[n] == NULL)
+			return false;
+	}
+	c->scanner = scanner_start(
+	    c->site, &c->sockets, &scanner, &c->stats[c->worker_count], &c->random, why);
+	return c->scanner != NULL;
+}
+
+static bool
+attach_loop(struct cathedral *c, struct fault *why)
+{
+	const struct loop_world world = {
+		.source = &c->source,
+		.site = c->site,
+		.sockets = &c->sockets,
+		.workers = c->workers,
+		.worker_count = c->worker_count,
+		.stats = c->stats,
+		.seed = &c->random,
+	};
+
+	return loop_attach(c->loop, &world, why);
+}
+
+static void
+announce(const struct cathedral *c)
+{
+	const struct site_options *site = &c->site->options;
+	struct registry_counts counts = registry_counts(publish_current(c->site->publish));
+	char text[RELOAD_TEXT], at[ENDPOINT_TEXT];
+
+	for (size_t i = 0; i < site->listener_count; i++) {
+		const struct listener *l = &site->listeners[i];
+
+		log_info("listening on %s, %s, NAT port %u", endpoint_format(&l->main, at),
+		    l->shrouded ? "shrouded" : "clear", l->nat_port);
+	}
+	if (c->sockets.buffer < (int)c->conf.socket_buffer)
+		log_warn("socket buffers of %d bytes only, net.core.rmem_max and wmem_max allow no "
+			 "more",
+		    c->sockets.buffer);
+	if (!secret_locked())
+		log_warn("secrets may be written to swap: RLIMIT_MEMLOCK allows no more memory");
+	if (counts.peers > 0 && !endpoint_is_ipv4(&site->listeners[0].main))
+		log_warn("the first listener is IPv6, but other cathedrals are told apart by IPv4");
+	log_info("cathedral " VERSION " is ready: %u worker%s, %s", c->worker_count,
+	    c->worker_count == 1 ? "" : "s", reload_summary(&counts, text));
+	notify_ready(text);
+}
+
+/* In reverse order, and fine for what was not opened. */
+static void
+cathedral_close(struct cathedral *c)
+{
+	scanner_stop(c->scanner);
+	for (unsigned n = 0; n < c->worker_count; n++)
+		worker_stop(c->workers[n]);
+	loop_destroy(c->loop);
+	site_destroy(c->site);
+	free(c->stats);
+	sockets_close(&c->sockets);
+	pidfile_close(&c->pidfile);
+	secret_wipe(&c->random, sizeof(c->random));
+	secret_wipe(&c->source.hash, sizeof(c->source.hash));
+	sandbox_leave();
+}
+
+static bool
+cathedral_run(struct cathedral *c, const struct options *options, struct fault *why)
+{
+	if (!conf_open(c, options->conf, why) || !crypto_open(why))
+		return false;
+	if (options->check)
+		return check(c, options->conf, why);
+
+	/* Whatever needs root comes before privileges_drop(). */
+	if (!open_outside(c, why) || !privileges_drop(c->conf.user, why))
+		return false;
+	if (!open_site(c, why))
+		return false;
+	if (c->conf.sandbox && !sandbox_enter(why))
+		return false;
+	if (!start_threads(c, why) || !attach_loop(c, why))
+		return false;
+
+	announce(c);
+	loop_run(c->loop); /* until SIGTERM */
+	notify_stopping();
+	return true;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct cathedral c = { .pidfile = PIDFILE_NONE };
+	struct options options = options_read(argc, argv);
+	struct fault why;
+	bool ok;
+
+	if (options.done)
+		return options.status;
+	signal(SIGPIPE, SIG_IGN); /* clients that go away are not our end */
+	ok = cathedral_run(&c, &options, &why);
+	if (!ok)
+		log_error("%s", why.text);
+	cathedral_close(&c);
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
