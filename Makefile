@@ -30,8 +30,10 @@ LIBS   := $(shell pkg-config --libs $(DEPS) 2>/dev/null)
 
 MAINS    := $(wildcard cathedral/main.c tools/*/main.c)
 LIB_SRC  := $(filter-out %/main.c,$(wildcard base/*.c protocol/*.c protocol/*/*.c cathedral/*.c \
-              cathedral/*/*.c tools/*/*.c))
+              cathedral/*/*.c))
 LIB      := $(OUT)/reliquary.a
+KIT_SRC  := $(filter-out %/main.c,$(wildcard tools/*/*.c))
+KIT      := $(OUT)/tools.a
 PROGRAMS := $(if $(wildcard cathedral/main.c),$(BIN)/cathedral) \
             $(patsubst tools/%/main.c,$(BIN)/%,$(wildcard tools/*/main.c))
 HELP_SRC := $(wildcard tests/support/*.c)
@@ -44,34 +46,42 @@ TOOLS    := $(patsubst tests/integration/%.c,$(BIN)/test-%,$(wildcard tests/inte
 
 all: $(PROGRAMS)
 
+# V=1 shows whole commands.
+Q := $(if $(V),,@)
+
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+	$(if $(V),,@echo "cc $<")
+	$(Q)$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
 $(LIB): $(LIB_SRC:%.c=$(OUT)/%.o)
 	@rm -f $@
-	$(AR) rcsD $@ $^
+	$(Q)$(AR) rcsD $@ $^
+
+$(KIT): $(KIT_SRC:%.c=$(OUT)/%.o)
+	@rm -f $@
+	$(Q)$(AR) rcsD $@ $^
 
 $(HELP): $(HELP_SRC:%.c=$(OUT)/%.o)
 	@rm -f $@
-	$(AR) rcsD $@ $^
+	$(Q)$(AR) rcsD $@ $^
 
-LINK = @mkdir -p $(@D); echo link $@; $(CC) $(FLAGS) $(CFLAGS) $(LDHARD) $(LDFLAGS)
+LINK = $(if $(V),@mkdir -p $(@D) &&,@mkdir -p $(@D) && echo "link $@" &&) $(CC) $(FLAGS) $(CFLAGS) $(LDHARD) $(LDFLAGS)
 
 $(BIN)/cathedral: $(OUT)/cathedral/main.o $(LIB)
 	$(LINK) $^ $(LIBS) -o $@
-$(BIN)/test-%: $(OUT)/tests/integration/%.o $(HELP) $(LIB)
+$(BIN)/test-%: $(OUT)/tests/integration/%.o $(HELP) $(KIT) $(LIB)
 	$(LINK) $^ $(LIBS) -o $@
-$(BIN)/%: $(OUT)/tools/%/main.o $(LIB)
+$(BIN)/%: $(OUT)/tools/%/main.o $(KIT) $(LIB)
 	$(LINK) $^ $(LIBS) -o $@
-$(OUT)/tests/unit/%: $(OUT)/tests/unit/%.o $(HELP) $(LIB)
+$(OUT)/tests/unit/%: $(OUT)/tests/unit/%.o $(HELP) $(KIT) $(LIB)
 	$(LINK) $^ $(LIBS) -lcmocka -lm -o $@
-$(OUT)/tests/scenario/%: $(OUT)/tests/scenario/%.o $(HELP) $(LIB)
+$(OUT)/tests/scenario/%: $(OUT)/tests/scenario/%.o $(HELP) $(KIT) $(LIB)
 	$(LINK) $^ $(LIBS) -lcmocka -lm -o $@
-$(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(HELP) $(LIB)
+$(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(HELP) $(KIT) $(LIB)
 	$(LINK) $^ $(LIBS) -lm -o $@
 # With clang and SAN=fuzz a fuzzer; otherwise the same code replays its seeds.
-$(OUT)/tests/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(if $(filter fuzz,$(SAN)),,$(OUT)/tests/fuzz/replay.o) $(HELP) $(LIB)
+$(OUT)/tests/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(if $(filter fuzz,$(SAN)),,$(OUT)/tests/fuzz/replay.o) $(HELP) $(KIT) $(LIB)
 	$(LINK) $(if $(filter fuzz,$(SAN)),-fsanitize=fuzzer) $^ $(LIBS) -lm -o $@
 
 # All programs and all that test them, without running one.
