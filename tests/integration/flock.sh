@@ -101,3 +101,42 @@ write_settings() {
 	} >"$file.new"
 	mv "$file.new" "$file"
 }
+
+# --- cathedrals ---
+
+# The daemon never runs as root: it becomes nobody, or is somebody else from the start.
+if [ "$(awk '{ n += $3 } END { print (n > 1) }' /proc/self/uid_map)" = 1 ]; then
+	REAL_ROOT=yes
+	AS_USER=()
+else
+	REAL_ROOT=
+	AS_USER=(unshare --user --map-user=65534 --map-group=65534)
+fi
+RUN=$WORK/run # where the daemon may make its socket and its pidfile
+mkdir -p "$RUN"
+[ -z "$REAL_ROOT" ] || chown nobody "$RUN"
+
+# make_conf NAME LINE...: NAME.conf with these lines and those that every test needs.
+make_conf() {
+	{
+		printf '%s\n' "${@:2}"
+		echo "instance $1"
+		echo "settings $WORK/$1.settings"
+		echo "secretdir $SECRETS"
+		echo "control $RUN/$1.sock"
+		[ -z "$REAL_ROOT" ] || echo "user nobody"
+	} >"$WORK/$1.conf"
+}
+
+# start_cathedral NAME NAMESPACE: with NAME.conf; returns when it is ready.
+start_cathedral() {
+	local before
+
+	[ -e "$WORK/$1.settings" ] || write_settings "$1"
+	before=$(grep -c ' is ready' "$WORK/$1.log" 2>/dev/null)
+	start "$1" "$2" "${AS_USER[@]}" cathedral -c "$WORK/$1.conf"
+	wait_for 10 logged "$1" ' is ready' $((${before:-0} + 1)) && return 0
+	note "cathedral $1 does not start"
+	show_logs
+	return 1
+}
