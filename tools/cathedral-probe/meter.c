@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: ISC */
+#include "tools/cathedral-probe/meter.h"
+
+#include <string.h>
+
+/* 0 .. 31 have a bucket each; from there on every power of two has 32. */
+static size_t
+bucket_of(uint64_t ns)
+{
+	unsigned shift;
+
+	if (ns < HISTOGRAM_FINE)
+		return (size_t)ns;
+	shift = 63 - 5 - (unsigned)__builtin_clzll(ns);
+	return (size_t)(shift + 1) * HISTOGRAM_FINE + (ns >> shift) % HISTOGRAM_FINE;
+}
+
+/* The largest time in a bucket. */
+static uint64_t
+bucket_end(size_t bucket)
+{
+	unsigned shift;
+
+	if (bucket < HISTOGRAM_FINE)
+		return bucket;
+	shift = (unsigned)(bucket / HISTOGRAM_FINE) - 1;
+	return ((HISTOGRAM_FINE + bucket % HISTOGRAM_FINE + 1) << shift) - 1;
+}
+
+void
+histogram_add(struct histogram *h, uint64_t ns)
+{
+	if (h->count == 0 || ns < h->min_ns)
+		h->min_ns = ns;
+	if (ns > h->max_ns)
+		h->max_ns = ns;
+	h->count++;
+	h->buckets[bucket_of(ns)]++;
+}
+
+uint64_t
+histogram_quantile(const struct histogram *h, double part)
+{
+	uint64_t below = 0;
+
+	for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		uint64_t end = bucket_end(i);
+
+		below += h->buckets[i];
+		if (below > 0 && (double)below >= part * (double)h->count)
+			return end < h->max_ns ? end : h->max_ns;
+	}
+	return h->max_ns;
+}
+
+void
+meter_start(struct meter *m, uint64_t now_ns)
+{
+	m->heard_ns = now_ns;
+}
+
+void
+meter_silence(struct meter *m, uint64_t now_ns)
+{
+	if (now_ns > m->heard_ns && now_ns - m->heard_ns > m->silence_ns)
+		m->silence_ns = now_ns - m->heard_ns;
+}
+
+static bool
+bit_get(const struct meter *m, uint64_t number)
+{
+	return (m->seen[number % METER_WINDOW / 64] >> number % 64 & 1) != 0;
+}
+
+static void
+bit_set(struct meter *m, uint64_t number, bool on)
+{
+	uint64_t bit = UINT64_C(1) << number % 64;
+
+	if (on)
+		m->seen[number % METER_WINDOW / 64] |= bit;
+	else
+		m->seen[number % METER_WINDOW / 64] &= ~bit;
+}
+
+/* Keeps what the last run missed and forgets the rest of it. */
+static void
+begin_run(struct meter *m, const struct stamp *s)
+{
+	if (m->run != 0)
+		m->missed = meter_lost(m);
+	m->run = s->run;
+	m->first = s->number;
+	m->highest = s->number;
+	m->run_received = 0;
+	memset(m->seen, 0, sizeof(m->seen));
+}
+
+/* Whether this one was seen; marks it.  Numbers behind the window cannot be told: taken as seen. */
+static bool
+seen_before(struct meter *m, uint64_t number)
+{
+	bool seen;
+
+	if (number > m->highest) {
+		uint64_t from = m->highest + 1;
+
+		if (number - m->highest >= METER_WINDOW) {
+			memset(m->seen, 0, sizeof(m->seen));
+			from = number;
+		}
+		for (uint64_t n = from; n < number; n++)
+			bit_set(m, n, false);
+		bit_set(m, number, true);
+		m->highest = number;
+		return false;
+	}
+	if (m->highest - number >= METER_WINDOW)
+		return true;
+	seen = bit_get(m, number);
+	bit_set(m, number, true);
+	return seen;
+}
+
+bool
+meter_take(struct meter *m, const struct stamp *s, size_t bytes, uint64_t now_ns)
+{
+	bool late;
+
+	if (m->run != s->run)
+		begin_run(m, s);
+	late = s->number < m->highest;
+	if (seen_before(m, s->number)) {
+		m->duplicates++;
+		return false;
+	}
+	if (s->number < m->first)
+		m->first = s->number;
+
+	m->received++;
+	m->run_received++;
+	m->reordered += late;
+	m->bytes += bytes;
+	meter_silence(m, now_ns);
+	m->heard_ns = now_ns;
+	return true;
+}
+
+uint64_t
+meter_lost(const struct meter *m)
+{
+	if (m->run == 0)
+		return 0;
+	return m->missed + (m->highest - m->first + 1 - m->run_received);
+}
