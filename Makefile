@@ -10,6 +10,7 @@ SAN    ?= none
 OUT    := build/$(SAN)
 BIN    := $(if $(filter none,$(SAN)),build/bin,$(OUT)/bin)
 PREFIX ?= /usr/local
+PROVE  ?= prove
 DEPS   := libsodium libevent libevent_pthreads libcrypto jansson libseccomp libsystemd
 VERSION := 0.1.0
 
@@ -88,16 +89,16 @@ $(OUT)/tests/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(if $(filter fuzz,$(SAN)),
 everything: all $(TOOLS) $(UNIT) $(SCENARIO) $(FUZZERS) $(BENCHES)
 
 unit: $(UNIT)
-	CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' $(UNIT)
+	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -e '' $(UNIT)
 
 scenario: $(SCENARIO)
-	CMOCKA_MESSAGE_OUTPUT=TAP prove -e '' $(SCENARIO)
+	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -e '' $(SCENARIO)
 
 seeds: $(FUZZERS)
-	prove -e '' tests/fuzz/seeds.t :: $(OUT)/tests/fuzz
+	$(PROVE) -e '' tests/fuzz/seeds.t :: $(OUT)/tests/fuzz
 
 style:
-	prove -e '' $(wildcard tests/check/*.t)
+	$(PROVE) -e '' $(wildcard tests/check/*.t)
 
 check: $(if $(filter none,$(SAN)),style) unit scenario seeds
 

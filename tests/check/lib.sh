@@ -22,13 +22,14 @@ ok() {
 	fi
 }
 
-# quiet NAME: one test that passes when standard input is empty, and else shows it.
+# quiet NAME: one test that passes when standard input is empty, and else shows it on standard
+# error, which prove lets through.
 quiet() {
 	local found
 	found=$(cat)
 	[ -z "$found" ]
 	ok $? "$@"
-	[ -z "$found" ] || sed 's/^/# /' <<<"$found"
+	[ -z "$found" ] || sed 's/^/# /' <<<"$found" >&2
 }
 
 # loud NAME: one test that passes when something stands on standard input: proof that a check sees.

@@ -10,8 +10,9 @@ build() {
 	# Nothing of the make that runs this check, a sanitizer above all, concerns this one.
 	(
 		unset MAKEFLAGS MAKELEVEL MFLAGS SAN CFLAGS CPPFLAGS LDFLAGS
-		make -s -j"$(nproc)" -C "$scratch/$1" build/none/reliquary.a >&2
-		cd "$scratch/$1/build/none" && sha256sum reliquary.a
+		cd "$scratch/$1" || exit
+		make -s -j"$(nproc)" build/none/reliquary.a >make.log 2>&1 || cat make.log >&2
+		cd build/none && sha256sum reliquary.a
 	)
 }
 
