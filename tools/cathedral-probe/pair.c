@@ -224,9 +224,10 @@ static void
 report_pair(const struct pair *x, bool works, const char *why, const struct device_moment *m)
 {
 	const struct device *a = &x->probes[0].device, *b = &x->probes[1].device;
-	json_t *members = json_pack(
-	    "{s:b, s:s, s:i}", "works", works, "why", works ? "" : why, "moves", (int)x->moves);
+	json_t *members = json_pack("{s:b, s:i}", "works", works, "moves", (int)x->moves);
 
+	if (!works)
+		json_object_set_new(members, "why", json_string(why));
 	if (a->has_secret && b->has_secret)
 		json_object_set_new(members, "same_secret",
 		    json_boolean(secret_equal(&a->secret, &b->secret, sizeof(a->secret))));
