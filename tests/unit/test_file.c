@@ -235,6 +235,29 @@ failed_replacing_leaves_nothing_behind(void **state)
 	assert_fault(lost.path, "No such file or directory");
 }
 
+/* A limit on the size of files stands for a full disk. */
+static void
+a_full_disk_costs_nothing_that_was_there(void **state)
+{
+	static const char zeros[100000];
+	struct scratch_name n = scratch_write(&scratch, "f", "old");
+	struct rlimit before, tight;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	tight = before;
+	tight.rlim_cur = 4096;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	assert_false(file_replace(n.path, 0600, zeros, sizeof(zeros), &why));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_DFL);
+
+	assert_fault(n.path, "File too large");
+	assert_content(n.path, "old");
+	assert_int_equal(files_in_scratch(), 1);
+}
+
 static void
 creating_never_overwrites(void **state)
 {
@@ -311,6 +334,7 @@ main(void)
 		TEST(replaces_the_name_and_not_the_bytes),
 		TEST(replacing_works_without_a_folder_in_the_path),
 		TEST(failed_replacing_leaves_nothing_behind),
+		TEST(a_full_disk_costs_nothing_that_was_there),
 		TEST(creating_never_overwrites),
 		TEST(names_that_are_too_long_are_refused),
 		TEST(makes_folders_with_their_parents),
