@@ -31,8 +31,10 @@ tunnels_create(size_t capacity, uint32_t per_device, struct random *r)
 	if (t == NULL)
 		return NULL;
 	t->table = table_create(&shape, hash_key_new(r));
-	t->quota = quota_create(capacity, per_device, r);
-	if (t->table == NULL || t->quota == NULL) {
+	/* As many devices as there are places: a full table is never taken for one's quota. */
+	if (t->table != NULL)
+		t->quota = quota_create(table_capacity(t->table), per_device, r);
+	if (t->quota == NULL) {
 		tunnels_destroy(t);
 		return NULL;
 	}
