@@ -72,7 +72,10 @@ try_daemon(int to)
 	const struct passwd *user = getpwnam("daemon");
 	uid_t ruid, euid, suid;
 	gid_t rgid, egid, sgid;
+	const gid_t more = 1234;
 
+	if (geteuid() == 0 && setgroups(1, &more) == -1)
+		say(to, "no more groups to lose;");
 	drop_to("daemon", to);
 	getresuid(&ruid, &euid, &suid);
 	getresgid(&rgid, &egid, &sgid);
