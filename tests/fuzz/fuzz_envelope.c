@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sealed offers under one fixed key.  Opened as it comes, an input is refused; sealed first, it
- * opens, reads as an offer or not, and is refused again when any one byte of it changes.
+ * Sealed offers under one fixed key.  Opened as it comes, an input is refused; sealed first (with
+ * zeros behind it when it is short), it opens, reads as an offer or not, and is refused again when
+ * any one byte of it changes.
  */
 #include "protocol/crypto/aead.h"
 #include "protocol/crypto/sign.h"
@@ -9,6 +10,8 @@
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>
+
+#define UNSEALED_SIZE (OFFER_SIZE - OFFER_TAG_SIZE)
 
 static const struct offer_key key = { { 0x52, 0x65, 0x6c, 0x69, 0x71 } };
 
@@ -36,9 +39,9 @@ expect_refused(const uint8_t *packet, size_t len)
 	fuzz_expect(!envelope_open(&e, packet, len, &key));
 }
 
-/* data: header, data and extra of an offer, OFFER_SIZE - OFFER_TAG_SIZE bytes. */
+/* data: header, data and extra of an offer. */
 static void
-expect_sealed(const uint8_t *data, size_t flip)
+expect_sealed(const uint8_t data[static UNSEALED_SIZE], size_t flip)
 {
 	uint8_t *packet = malloc(OFFER_SIZE);
 	struct offer_header header;
@@ -66,9 +69,12 @@ expect_sealed(const uint8_t *data, size_t flip)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
+	uint8_t whole[UNSEALED_SIZE] = { 0 };
+
 	(void)signer();
 	expect_refused(data, len);
-	if (len >= OFFER_SIZE - OFFER_TAG_SIZE)
-		expect_sealed(data, len + data[len - 1] + 256u * data[len - 2]);
+	if (len > 0)
+		memcpy(whole, data, len < sizeof(whole) ? len : sizeof(whole));
+	expect_sealed(whole, len + whole[sizeof(whole) - 1] + 256u * whole[sizeof(whole) - 2]);
 	return 0;
 }
