@@ -5,9 +5,12 @@
 #include "base/random.h"
 
 /*
- * Randomness for tests: another seed in every run, printed, so that a failure can be repeated with
- * TEST_SEED=<number> in the environment.
+ * Another seed in every run, printed, so that a failure can be repeated with TEST_SEED=<number> (or
+ * SEED=<number>) in the environment.
  */
+uint64_t seed_for_test(void);
+
+/* Randomness from such a seed. */
 void random_for_test(struct random *r);
 
 #endif
