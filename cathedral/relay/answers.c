@@ -14,12 +14,15 @@ struct recipient
 recipient_of(const struct pipeline *p, const struct packet *pkt, const struct party *party,
     struct flock_id flock, bool proven)
 {
+	size_t mtu = p->site->options.mtu;
+	size_t as_large = pkt->wire_len + 1;
+
 	return (struct recipient){
 		.party = party,
 		.flock = flock,
 		.to = pkt->from,
 		.listener = pkt->listener,
-		.below = proven ? p->site->options.mtu : pkt->wire_len + 1,
+		.below = proven || as_large > mtu ? mtu : as_large,
 	};
 }
 
