@@ -140,3 +140,55 @@ start_cathedral() {
 	show_logs
 	return 1
 }
+
+# ask NAME VERB...: what the control socket of a cathedral answers, JSON.
+# shellcheck disable=SC2016 # perl's variables
+ask() {
+	perl -e '
+		use IO::Socket::UNIX;
+		my $s = IO::Socket::UNIX->new(Peer => shift) or die "control: $!\n";
+		print $s "@ARGV\n";
+		print while <$s>;
+	' "$RUN/$1.sock" "${@:2}"
+}
+
+# verdict NAME WHAT: how many packets ended so.  counter NAME WHAT: another of its counters.
+verdict() {
+	ask "$1" counters | jq --arg name "$2" '.total.packets[$name]'
+}
+
+counter() {
+	ask "$1" counters | jq --arg name "$2" '.total.counters[$name]'
+}
+
+# --- devices ---
+
+# be NAME PEER: sets DEVICE to the options that make cathedral-probe this device.
+be() {
+	DEVICE=(--flock "${FLOCK_OF[$1]}" --flock-dst "${FLOCK_OF[$2]}" --id "${ID_OF[$1]}"
+		--tunnel "$(printf '%02x%02x' "0x${NUMBER_OF[$1]}" "0x${NUMBER_OF[$2]}")"
+		--cs "$KEYS/$1.cs" --cosk "$KEYS/$1.cosk" --kek "$KEYS/$1.kek")
+}
+
+# start_end NAME NAMESPACE PEER OPTION...: the device as one end of the tunnel to its peer; its log
+# is NAME-PEER.log, lines of JSON.
+start_end() {
+	be "$1" "$3"
+	start "$1-$3" "$2" cathedral-probe end --json "${DEVICE[@]}" "${@:4}"
+}
+
+# events END FILTER: what jq finds among its lines.
+events() {
+	jq -rR "fromjson? | $2" "$WORK/$1.log" 2>/dev/null
+}
+
+# hears END [LEAST]: whether relayed data came to it, or came again after that many silences.
+hears() {
+	[ "$(events "$1" 'select(.event == "data" and .path == "relayed") | .after' | wc -l)" -ge \
+		"${2:-1}" ]
+}
+
+# figure END FIELD [relayed|direct]: from its last summary, after it was stopped.
+figure() {
+	events "$1" "select(.event == \"summary\" and .device == \"${3:-relayed}\") | .$2" | tail -n 1
+}

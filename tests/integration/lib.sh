@@ -242,8 +242,8 @@ wire() {
 	ip link add "$3" netns "$1" type veth peer name "$1" netns "$3" || skip_all "no veth"
 	in_ns "$1" ip address add "$2" peer "$4" dev "$3"
 	in_ns "$3" ip address add "$4" peer "$2" dev "$1"
-	in_ns "$1" ip link set "$3" up
-	in_ns "$3" ip link set "$1" up
+	in_ns "$1" ip link set dev "$3" up
+	in_ns "$3" ip link set dev "$1" up
 }
 
 # route NS DESTINATION GATEWAY
@@ -262,8 +262,8 @@ need_tun() {
 
 # Without IPv6, whose announcements would spoil the counts.
 tun_up() {
-	in_ns "$1" ip link set "$2" addrgenmode none
-	in_ns "$1" ip link set "$2" up
+	in_ns "$1" ip link set dev "$2" addrgenmode none
+	in_ns "$1" ip link set dev "$2" up
 }
 
 # forward NAME INSIDE OUTSIDE [REACHES] OPTION...: test-forwarder between two namespaces; what
