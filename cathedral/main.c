@@ -135,7 +135,7 @@ check(const struct cathedral *c, const char *path, struct fault *why)
 	counts = registry_counts(r);
 	registry_free(r);
 	printf("%s: fine: %zu listener%s, %s\n", path, c->conf.site.listener_count,
-	    c->conf.site.listener_count == 1 ? "" : "s", reload_summary(&counts, text));
+	    c->conf.site.listener_count == 1 ? "" : "s", reload_summary(&counts, NULL, text));
 	return true;
 }
 
@@ -252,7 +252,7 @@ announce(const struct cathedral *c)
 	if (counts.peers > 0 && !endpoint_is_ipv4(&site->listeners[0].main))
 		log_warn("the first listener is IPv6, but other cathedrals are told apart by IPv4");
 	log_info("cathedral " VERSION " is ready: %u worker%s, %s", c->worker_count,
-	    c->worker_count == 1 ? "" : "s", reload_summary(&counts, text));
+	    c->worker_count == 1 ? "" : "s", reload_summary(&counts, NULL, text));
 	notify_ready(text);
 }
 

@@ -24,31 +24,42 @@ struct reload {
 	uint64_t first_ns; /* of the changes that wait; 0: none waits */
 };
 
-static const char *
-plural(size_t n)
+/* "3 flocks", "1 flock (-2)"; returns how many bytes that took. */
+static size_t
+count_item(char *to, size_t room, const char *name, size_t now, size_t before)
 {
-	return n == 1 ? "" : "s";
+	int len = snprintf(to, room, "%zu %s%s", now, name, now == 1 ? "" : "s");
+
+	if (now != before)
+		len += snprintf(to + len, room - (size_t)len, " (%+zd)", (ssize_t)(now - before));
+	return (size_t)len;
 }
 
 const char *
-reload_summary(const struct registry_counts *c, char text[static RELOAD_TEXT])
+reload_summary(const struct registry_counts *c, const struct registry_counts *before,
+    char text[static RELOAD_TEXT])
 {
-	snprintf(text, RELOAD_TEXT, "%zu flock%s, %zu device%s, %zu xflock%s, %zu cathedral%s",
-	    c->flocks, plural(c->flocks), c->devices, plural(c->devices), c->xflocks,
-	    plural(c->xflocks), c->peers, plural(c->peers));
+	const struct registry_counts *b = before == NULL ? c : before;
+	const struct {
+		const char *name;
+		size_t now, before;
+	} items[] = {
+		{ "flock", c->flocks, b->flocks },
+		{ "device", c->devices, b->devices },
+		{ "xflock", c->xflocks, b->xflocks },
+		{ "other cathedral", c->peers, b->peers },
+	};
+	size_t at = 0;
+
+	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
+		at += count_item(
+		    text + at, RELOAD_TEXT - at, items[i].name, items[i].now, items[i].before);
+		if (i + 1 < sizeof(items) / sizeof(items[0])) {
+			memcpy(text + at, ", ", 3);
+			at += 2;
+		}
+	}
 	return text;
-}
-
-static void
-log_change(const struct registry_counts *before, const struct registry_counts *after, size_t pushed)
-{
-	char text[RELOAD_TEXT];
-
-	log_info("registry: %s (%+zd, %+zd, %+zd, %+zd), %zu %s sent unasked",
-	    reload_summary(after, text), (ssize_t)(after->flocks - before->flocks),
-	    (ssize_t)(after->devices - before->devices),
-	    (ssize_t)(after->xflocks - before->xflocks), (ssize_t)(after->peers - before->peers),
-	    pushed, pushed == 1 ? "ambry" : "ambries");
 }
 
 /* Puts it in force: for new packets, for what the tables hold, and for devices with old ambries. */
@@ -58,6 +69,7 @@ put_in_force(struct reload *r, struct registry *next, struct fault *why)
 	struct site *site = r->options.site;
 	struct registry_counts before = registry_counts(publish_current(site->publish));
 	struct registry_counts after = registry_counts(next);
+	char text[RELOAD_TEXT];
 	size_t pushed;
 
 	if (!publish_swap(site->publish, next)) {
@@ -67,7 +79,8 @@ put_in_force(struct reload *r, struct registry *next, struct fault *why)
 	site_purge(site);
 	pushed = pipeline_push_ambries(r->options.pipeline, clock_now());
 	publish_reclaim(site->publish);
-	log_change(&before, &after, pushed);
+	log_info("registry: %s; %zu ambr%s sent unasked", reload_summary(&after, &before, text),
+	    pushed, pushed == 1 ? "y" : "ies");
 	return true;
 }
 
@@ -114,7 +127,7 @@ reload_now(struct reload *r, struct fault *why)
 	else
 		note_fault(r, why);
 	counts = registry_counts(publish_current(r->options.site->publish));
-	notify_ready(ok ? reload_summary(&counts, text) : why->text);
+	notify_ready(ok ? reload_summary(&counts, NULL, text) : why->text);
 	return ok;
 }
 

@@ -36,8 +36,12 @@ void reload_soon(struct reload *r);
 
 const struct overview_reload *reload_state(const struct reload *r);
 
-/* "3 flocks, 8 devices, 1 xflock, 2 cathedrals" */
-#define RELOAD_TEXT 160
-const char *reload_summary(const struct registry_counts *c, char text[static RELOAD_TEXT]);
+/*
+ * "3 flocks, 8 devices (+1), 1 xflock, 2 other cathedrals": before, or NULL, is what differences
+ * are to.  Returns text.
+ */
+#define RELOAD_TEXT 256
+const char *reload_summary(const struct registry_counts *c, const struct registry_counts *before,
+    char text[static RELOAD_TEXT]);
 
 #endif

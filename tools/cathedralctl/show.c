@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: ISC */
+#include "tools/cathedralctl/show.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+#define CELL_TEXT   128
+#define COLUMNS_MAX 12
+
+/* One value as a cell; what is not there is "-". */
+static const char *
+cell(const json_t *value, char text[static CELL_TEXT])
+{
+	if (json_is_string(value))
+		snprintf(text, CELL_TEXT, "%s", json_string_value(value));
+	else if (json_is_integer(value))
+		snprintf(text, CELL_TEXT, "%lld", (long long)json_integer_value(value));
+	else if (json_is_real(value))
+		snprintf(text, CELL_TEXT, "%.1f", json_real_value(value));
+	else if (json_is_boolean(value))
+		snprintf(text, CELL_TEXT, "%s", json_is_true(value) ? "yes" : "no");
+	else
+		snprintf(text, CELL_TEXT, "-");
+	return text;
+}
+
+/* "registry.flocks": a member of a member. */
+static json_t *
+find(const json_t *doc, const char *path)
+{
+	const char *dot = strchr(path, '.');
+	char outer[CELL_TEXT];
+
+	if (dot == NULL)
+		return json_object_get(doc, path);
+	snprintf(outer, sizeof(outer), "%.*s", (int)(dot - path), path);
+	return json_object_get(json_object_get(doc, outer), dot + 1);
+}
+
+struct column {
+	const char *title, *key;
+};
+
+static void
+widen(size_t *width, const char *text)
+{
+	if (strlen(text) > *width)
+		*width = strlen(text);
+}
+
+/* Numbers stand to the right, all else to the left; nothing follows the last column. */
+static void
+print_cell(FILE *to, const char *text, size_t width, bool right, bool last)
+{
+	if (right)
+		fprintf(to, "%*s", (int)width, text);
+	else if (last)
+		fputs(text, to);
+	else
+		fprintf(to, "%-*s", (int)width, text);
+	fputs(last ? "\n" : "  ", to);
+}
+
+static void
+show_table(FILE *to, const json_t *rows, const struct column *columns, size_t count)
+{
+	size_t width[COLUMNS_MAX], i;
+	const json_t *row;
+	char text[CELL_TEXT];
+
+	for (size_t c = 0; c < count; c++) {
+		width[c] = strlen(columns[c].title);
+		json_array_foreach(rows, i, row)
+		    widen(&width[c], cell(json_object_get(row, columns[c].key), text));
+	}
+	row = json_array_get(rows, 0);
+	for (size_t c = 0; c < count; c++)
+		print_cell(to, columns[c].title, width[c],
+		    json_is_number(json_object_get(row, columns[c].key)), c + 1 == count);
+	json_array_foreach(rows, i, row)
+	{
+		for (size_t c = 0; c < count; c++) {
+			const json_t *value = json_object_get(row, columns[c].key);
+
+			print_cell(
+			    to, cell(value, text), width[c], json_is_number(value), c + 1 == count);
+		}
+	}
+}
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void
+show_line(FILE *to, const char *title, const char *text)
+{
+	fprintf(to, "%-20s  %s\n", title, text);
+}
+
+static void
+show_time(FILE *to, const char *title, const json_t *value)
+{
+	time_t t = (time_t)json_integer_value(value);
+	struct tm tm;
+	char text[CELL_TEXT];
+
+	gmtime_r(&t, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	show_line(to, title, text);
+}
+
+void
+show_status(FILE *to, json_t *doc)
+{
+	static const struct column lines[] = {
+		{ "instance", "instance" },
+		{ "version", "version" },
+		{ "process", "pid" },
+		{ "uptime (s)", "uptime" },
+		{ "workers", "workers" },
+		{ "AES-256-GCM by", "cipher" },
+		{ "flocks", "registry.flocks" },
+		{ "devices", "registry.devices" },
+		{ "xflocks", "registry.xflocks" },
+		{ "federated cathedrals", "registry.peers" },
+		{ "bundles in memory", "registry.ambries" },
+		{ "secrets locked", "registry.secrets_locked" },
+		{ "tunnels", "tunnels.count" },
+		{ "tunnels that fit", "tunnels.capacity" },
+		{ "liturgies", "liturgies.count" },
+		{ "shroud identities", "identities.count" },
+		{ "packets received", "traffic.received" },
+		{ "packets sent", "traffic.sent" },
+		{ "packets relayed", "traffic.relayed" },
+		{ "bytes relayed", "traffic.relayed_bytes" },
+		{ "packets dropped", "traffic.dropped" },
+		{ "files read well", "reload.ok" },
+		{ "files read (times)", "reload.count" },
+	};
+	static const struct column listeners[] = {
+		{ "LISTENER", "address" },
+		{ "KIND", "kind" },
+		{ "NAT PORT", "nat_port" },
+		{ "ADVERTISED", "advertised" },
+	};
+	const json_t *error = find(doc, "reload.error");
+	char text[CELL_TEXT];
+
+	for (size_t i = 0; i < COUNT(lines); i++)
+		show_line(to, lines[i].title, cell(find(doc, lines[i].key), text));
+	show_time(to, "files read at", find(doc, "reload.at"));
+	if (json_is_string(error))
+		show_line(to, "files refused", json_string_value(error));
+	fputc('\n', to);
+	show_table(to, json_object_get(doc, "listeners"), listeners, COUNT(listeners));
+}
+
+static void
+show_truncation(FILE *to, const json_t *doc, const char *name)
+{
+	if (json_is_true(json_object_get(doc, "truncated")))
+		fprintf(to, "... and more: %lld %s in all\n",
+		    (long long)json_integer_value(json_object_get(doc, "found")), name);
+}
+
+void
+show_tunnels(FILE *to, json_t *doc)
+{
+	static const struct column columns[] = {
+		{ "FLOCK", "flock" },
+		{ "PEER FLOCK", "peer_flock" },
+		{ "TUNNEL", "tunnel" },
+		{ "DEVICE", "device" },
+		{ "AGE (s)", "age" },
+		{ "FEDERATED", "federated" },
+		{ "ADDRESS", "address" },
+		{ "DIRECT", "p2p" },
+	};
+
+	show_table(to, json_object_get(doc, "tunnels"), columns, COUNT(columns));
+	show_truncation(to, doc, "tunnels");
+}
+
+void
+show_liturgies(FILE *to, json_t *doc)
+{
+	static const struct column columns[] = {
+		{ "FLOCK", "flock" },
+		{ "GROUP", "group" },
+		{ "NUMBER", "number" },
+		{ "DEVICE", "device" },
+		{ "KIND", "kind" },
+		{ "HIDDEN", "hidden" },
+		{ "AGE (s)", "age" },
+		{ "FEDERATED", "federated" },
+		{ "ADDRESS", "address" },
+	};
+
+	show_table(to, json_object_get(doc, "liturgies"), columns, COUNT(columns));
+	show_truncation(to, doc, "liturgy entries");
+}
+
+void
+show_federation(FILE *to, json_t *doc)
+{
+	static const struct column columns[] = {
+		{ "CATHEDRAL", "address" },
+		{ "HEARD (s)", "heard" },
+		{ "OFFERS", "offers_in" },
+		{ "BAD OFFERS", "offers_bad" },
+		{ "CLEAR PORT", "clear_port" },
+		{ "SHROUD PORT", "shroud_port" },
+	};
+	const json_t *peers = json_object_get(doc, "peers");
+
+	if (json_array_size(peers) == 0)
+		fputs("no federated cathedrals\n", to);
+	else
+		show_table(to, peers, columns, COUNT(columns));
+}
+
+static void
+show_numbers(FILE *to, json_t *numbers)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(numbers, name, value)
+	    fprintf(to, "%20lld  %s\n", (long long)json_integer_value(value), name);
+}
+
+void
+show_counters(FILE *to, json_t *doc)
+{
+	fputs("packets, by what became of them\n", to);
+	show_numbers(to, find(doc, "total.packets"));
+	fputs("\ncounters\n", to);
+	show_numbers(to, find(doc, "total.counters"));
+}
+
+void
+show_reload(FILE *to, json_t *doc)
+{
+	(void)doc;
+	fputs("reloaded\n", to);
+}
+
+void
+show_loglevel(FILE *to, json_t *doc)
+{
+	char text[CELL_TEXT];
+
+	fprintf(to, "log level is %s\n", cell(json_object_get(doc, "log_level"), text));
+}
