@@ -254,12 +254,10 @@ struct walk {
 	void *arg;
 };
 
-static bool
-walk_entry(void *at, void *arg)
+static struct liturgy_entry
+entry_copy(const struct entry *e)
 {
-	const struct entry *e = at;
-	const struct walk *w = arg;
-	struct liturgy_entry copy = {
+	return (struct liturgy_entry){
 		.flock = e->key.flock,
 		.number = e->key.number,
 		.signalling = e->key.kind == SIGNALLING,
@@ -270,8 +268,19 @@ walk_entry(void *at, void *arg)
 		.at = e->at,
 		.seen_ns = e->seen_ns,
 	};
+}
 
-	return e->key.kind != INDEX && !w->visit(&copy, w->arg);
+static bool
+walk_entry(void *at, void *arg)
+{
+	const struct entry *e = at;
+	const struct walk *w = arg;
+	struct liturgy_entry copy;
+
+	if (e->key.kind == INDEX)
+		return false;
+	copy = entry_copy(e);
+	return !w->visit(&copy, w->arg);
 }
 
 void
