@@ -48,6 +48,7 @@ struct world_flock {
 	struct world_member members[WORLD_MEMBERS];
 	unsigned member_count;
 	struct world_bundle bundle;
+	const char *bundle_path; /* may be written: the whole bundle lies there, too; NULL: not */
 	bool changed;
 	struct registry_flock *built;
 };

@@ -17,7 +17,7 @@ world_moment(struct world *w)
 	};
 }
 
-/* 10.1.N.1 or fd01::N. */
+/* 10.1.N.1 or fd01:0:0:N::1; each is a source of its own. */
 static struct endpoint
 place_of_device(unsigned device, bool ipv6)
 {
@@ -28,7 +28,8 @@ place_of_device(unsigned device, bool ipv6)
 		memset(e.ip, 0, sizeof(e.ip));
 		e.ip[0] = 0xfd;
 		e.ip[1] = 1;
-		e.ip[15] = (uint8_t)(device + 1);
+		e.ip[7] = (uint8_t)(device + 1);
+		e.ip[15] = 1;
 	}
 	return e;
 }

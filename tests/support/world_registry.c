@@ -8,6 +8,7 @@
 #include "protocol/wrapping.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -173,6 +174,16 @@ blank_bundle(struct flock_id a, struct flock_id b)
 	return made[n].bytes;
 }
 
+/* Whether its number has passed to another. */
+static bool
+is_replaced(const struct world_flock *f, const struct world_member *m)
+{
+	for (unsigned n = 0; m->gone && n < f->member_count; n++)
+		if (!f->members[n].gone && f->members[n].number == m->number)
+			return true;
+	return false;
+}
+
 /* Writes the ambry of member x of flock f for its tunnel with member y of flock g. */
 static void
 write_ambry(uint8_t *bytes, const struct world_bundle *b, const struct bundle *places,
@@ -191,8 +202,9 @@ write_ambry(uint8_t *bytes, const struct world_bundle *b, const struct bundle *p
 	struct kek_unwrap_key k1;
 	size_t n;
 
-	if (!bundle_place(places, flocks[0]->id, place.tunnel, &n))
-		return; /* a member and itself */
+	if (is_replaced(flocks[0], ends[0]) ||
+	    !bundle_place(places, flocks[0]->id, place.tunnel, &n))
+		return; /* or a member and itself */
 	kek_unwrap_key_derive(&k1, &ends[0]->keys.kek, flocks[0]->id, flocks[1]->id);
 	ambry_wrap(entry.key, entry.tag, &secret, &k1, &b->head, &place);
 	bundle_entry_encode(&entry, bytes + BUNDLE_HEAD_SIZE + n * BUNDLE_ENTRY_SIZE);
@@ -226,6 +238,20 @@ write_bundle(const struct world_bundle *b, const struct world_flock *x, const st
 
 /* ---- registries ---- */
 
+/* Most of a bundle stays on disk, for tunnels to numbers that nobody has yet. */
+static void
+keep_on_disk(struct registry_flock *built, const char *path, const uint8_t *bundle)
+{
+	FILE *file = fopen(path, "we");
+
+	world_must(file != NULL &&
+		       fwrite(bundle, 1, BUNDLE_ONE_FLOCK_SIZE, file) == BUNDLE_ONE_FLOCK_SIZE &&
+		       fclose(file) == 0,
+	    "room on disk for a bundle");
+	built->ambries.path = strdup(path);
+	world_must(built->ambries.path != NULL, "memory for a name");
+}
+
 static void
 build_flock(struct world_flock *f)
 {
@@ -243,10 +269,15 @@ build_flock(struct world_flock *f)
 	}
 	f->built = registry_flock_create(f->id, devices, count);
 	world_must(f->built != NULL, "a flock that can be built");
-	if (f->bundle.present)
-		world_must(registry_flock_set_ambries(f->built, write_bundle(&f->bundle, f, f),
-			       BUNDLE_ONE_FLOCK_SIZE, &why),
+	if (f->bundle.present) {
+		const uint8_t *bundle = write_bundle(&f->bundle, f, f);
+
+		world_must(
+		    registry_flock_set_ambries(f->built, bundle, BUNDLE_ONE_FLOCK_SIZE, &why),
 		    "a bundle of one flock that is whole");
+		if (f->bundle_path != NULL)
+			keep_on_disk(f->built, f->bundle_path, bundle);
+	}
 	f->changed = false;
 }
 
