@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SOCKET_DEFAULT "/run/cathedral/control.sock"
+#define SOCKET_DEFAULT "/run/cathedral/control"
 #define LINE_TEXT      256
 
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 };
