@@ -268,6 +268,10 @@ struct stats_sum world_stats(const struct world *w, unsigned cathedral);
 uint64_t world_verdicts(const struct world *w, unsigned cathedral, enum verdict v);
 
 const struct listener *world_listener(const struct world *w, unsigned cathedral, unsigned listener);
+
+/* The cathedral that has an address, and what on it; false when none has. */
+bool world_find_cathedral(const struct world *w, const struct endpoint *at, unsigned *cathedral,
+    uint8_t *listener, bool *nat_port);
 bool world_shrouded(const struct world *w, unsigned device);
 
 void world_violate(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -16,10 +16,6 @@ void world_registry_free(struct world *w);
 
 /* ---- world_cathedral.c, world_device.c ---- */
 
-/* The cathedral that has an address, and what on it; false when none has. */
-bool world_find_cathedral(const struct world *w, const struct endpoint *at, unsigned *cathedral,
-    uint8_t *listener, bool *nat_port);
-
 /* Which of its workers a datagram from there goes to, as the kernel would have it. */
 unsigned world_worker_of(const struct world *w, unsigned cathedral, const struct endpoint *from);
 
