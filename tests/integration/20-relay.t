@@ -105,7 +105,7 @@ like "$? $said" '^1 .*nothing came through in time' "nor does a device that is n
 
 be x1 y1
 start liturgy b cathedral-probe register --json "${DEVICE[@]}" "${shrouded[@]}" --group 4d \
-	--duration 9
+	--interval 1 --duration 6
 be y1 x1
 in_ns a cathedral-probe register --json "${DEVICE[@]}" "${shrouded[@]}" --group 4d --interval 1 \
 	--remembrance --expect info,ambry,liturgy,remembrance --duration 9 >register.log 2>&1
@@ -113,7 +113,7 @@ ok $? "info, ambry, liturgy and remembrance come"
 wait_for 9 test -n "$(events register 'select(.event == "liturgy" and .peers == ["ca"])')"
 is "$(events register 'select(.event == "remembrance") | .cathedrals | join(" ")' | head -n 1)" \
 	"192.0.2.1:4500" "the remembrance names this cathedral"
-finish liturgy 12
+finish liturgy 9
 is "$STATUS $(events liturgy 'select(.event == "liturgy") | .peers | join(" ")' | tail -n 1)" \
 	"0 fe" "the liturgy names the other device"
 

@@ -141,6 +141,29 @@ start_cathedral() {
 	return 1
 }
 
+declare -A AT=() # address of each cathedral of a federation
+
+# make_federation NAME=ADDRESS...: settings and configurations of cathedrals that federate.
+make_federation() {
+	local name other others
+
+	head -c 32 /dev/urandom >"$WORK/federation.key"
+	chmod 644 "$WORK/federation.key"
+	for name in "$@"; do
+		AT[${name%%=*}]=${name#*=}
+	done
+	for name in "${!AT[@]}"; do
+		others=()
+		for other in "${!AT[@]}"; do
+			[ "$other" = "$name" ] || others+=("federate ${AT[$other]} 4500 clear 4600")
+		done
+		write_settings "$name" "${others[@]}"
+		make_conf "$name" "listen ${AT[$name]}:4500 nat 4501 shroud" \
+			"listen ${AT[$name]}:4600 nat 4601 clear" "p2p_sync yes" \
+			"federation_secret $WORK/federation.key"
+	done
+}
+
 # ask NAME VERB...: what the control socket of a cathedral answers, JSON.
 # shellcheck disable=SC2016 # perl's variables
 ask() {
@@ -186,6 +209,20 @@ events() {
 hears() {
 	[ "$(events "$1" 'select(.event == "data" and .path == "relayed") | .after' | wc -l)" -ge \
 		"${2:-1}" ]
+}
+
+hears_direct() {
+	[ -n "$(events "$1" 'select(.event == "data" and .path == "direct") | .after')" ]
+}
+
+# told END CONDITION: whether one of the infos it was given is so.
+told() {
+	[ -n "$(told_at "$1" "$2")" ]
+}
+
+# When that was first, in whole seconds from its start.
+told_at() {
+	events "$1" "select(.event == \"info\" and ($2)) | .after | floor" | head -n 1
 }
 
 # figure END FIELD [relayed|direct]: from its last summary, after it was stopped.

@@ -66,7 +66,7 @@ show_logs() {
 		[ -e "$log" ] || continue
 		name=$(basename "$log" .log)
 		lines=$(wc -l <"$log")
-		tail -n "+$((${SHOWN[$name]:-0} + 1))" "$log" | tail -n 40 | sed "s/^/# $name| /"
+		tail -n "+$((${SHOWN[$name]:-0} + 1))" "$log" | tail -n 12 | cut -c 1-400 | sed "s/^/# $name| /"
 		SHOWN[$name]=$lines
 	done
 }
@@ -175,13 +175,15 @@ stop() {
 finish() {
 	local pid=${PIDS[$1]}
 
-	wait_for "$2" ended "$1" || {
-		note "$1 did not end in $2 s"
-		kill -s KILL "$pid"
-	}
-	wait "$pid" 2>/dev/null
-	# shellcheck disable=SC2034 # read by the tests
-	STATUS=$?
+	{ # without what bash says of those that were killed
+		wait_for "$2" ended "$1" || {
+			note "$1 did not end in $2 s"
+			kill -s KILL "$pid"
+		}
+		wait "$pid"
+		# shellcheck disable=SC2034 # read by the tests
+		STATUS=$?
+	} 2>/dev/null
 	unset "PIDS[$1]"
 }
 
@@ -254,6 +256,13 @@ route() {
 # router NS: lets it forward.
 router() {
 	in_ns "$1" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+}
+
+# host NAME ADDRESS: a machine wired to the router "net", which is at .254 of its network.
+host() {
+	net_up "$1"
+	wire "$1" "$2" net "${2%.*}.254"
+	route "$1" default "${2%.*}.254"
 }
 
 need_tun() {
