@@ -54,7 +54,7 @@ answer(const char *request, struct evbuffer *to, void *arg)
 		status = "400 Bad Request";
 	else if (!head && strncmp(request, "GET ", 4) != 0)
 		status = "405 Method Not Allowed\r\nAllow: GET, HEAD";
-	else if (strncmp(path + 1, "/metrics", 8) != 0 || strchr(" ?", path[9]) == NULL)
+	else if (strcspn(path + 1, " ?\r") != 8 || strncmp(path + 1, "/metrics", 8) != 0)
 		status = "404 Not Found";
 
 	if (status != NULL) {
