@@ -143,8 +143,10 @@ same_ambries(const struct load *l, const struct registry_ambries *kept, const ch
 
 	if (name[0] == '\0' || !kept->present)
 		return name[0] == '\0' && !kept->present;
-	return file_mark(&mark, bundle_path(l, name, path), &ignored) &&
-	       same_mark(&mark, &kept->mark);
+	bundle_path(l, name, path);
+	/* The same file by another name: what is not in memory is read by that name from now on. */
+	return kept->path != NULL && strcmp(kept->path, path) == 0 &&
+	       file_mark(&mark, path, &ignored) && same_mark(&mark, &kept->mark);
 }
 
 static bool
