@@ -46,12 +46,12 @@ is_due(uint64_t *last_ns, uint64_t every_ns, uint64_t now_ns)
 	return true;
 }
 
-/* Where the other end is known to be seen from outside. */
+/* Where an end is seen from outside: of one far away, what its cathedral told, usable or not. */
 static bool
 external_address(const struct tunnel *t, struct endpoint *ret)
 {
 	*ret = t->federated ? t->p2p : t->at;
-	return endpoint_is_ipv4(ret) && (!t->federated || t->p2p_usable);
+	return endpoint_is_ipv4(ret) && !endpoint_is_any(ret);
 }
 
 static void
