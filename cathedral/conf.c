@@ -160,7 +160,7 @@ const struct conf_option conf_options[] = {
 
 	{ "mode", PARSE(parse_mode), .arguments = "cathedral", .help = "sanctum's: has to be cathedral" },
 	{ "local", PARSE(conf_parse_local), .arguments = "ADDRESS:PORT",
-	    .help = "sanctum's: a listener that the four keywords below describe" },
+	    .help = "sanctum's: a listener that the three keywords below describe" },
 	{ "shroud", PARSE(conf_parse_shroud), .arguments = "yes|no",
 	    .help = "sanctum's: whether that listener is shrouded; it is not if this is not given" },
 	{ "cathedral_nat_port", UINT(local.nat_port, 0, 65535), .arguments = "PORT",

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define CONF_DEFAULT "/etc/cathedral/cathedral.conf"
 
@@ -122,14 +123,20 @@ crypto_open(struct fault *why)
 	return aead_init() || fault_set(why, "neither libsodium nor libcrypto has AES-256-GCM");
 }
 
-/* -n: everything that the configuration names is read, and nothing is opened or bound. */
+/*
+ * -n: everything that the configuration names is read, and nothing is opened or bound.  What root
+ * can read says nothing about the user that it will be, so that user reads it.
+ */
 static bool
 check(const struct cathedral *c, const char *path, struct fault *why)
 {
-	struct registry *r = registry_load(&c->source, NULL, why);
 	struct registry_counts counts;
+	struct registry *r;
 	char text[RELOAD_TEXT];
 
+	if (geteuid() == 0 && c->conf.user[0] != '\0' && !privileges_drop(c->conf.user, why))
+		return false;
+	r = registry_load(&c->source, NULL, why);
 	if (r == NULL)
 		return false;
 	counts = registry_counts(r);
