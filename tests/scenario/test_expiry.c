@@ -8,34 +8,6 @@
 
 #include <cmocka.h>
 
-/* The device does nothing of itself any more, but listens. */
-static void
-quiet(struct world *w, unsigned device)
-{
-	w->devices[device].d.config.info = false;
-	w->devices[device].d.config.liturgy.on = false;
-}
-
-static void
-send_info(struct world *w, unsigned device)
-{
-	struct device_moment now = world_moment(w);
-	struct device_packet packet;
-
-	device_make_info(&w->devices[device].d, &now, &packet);
-	world_send(w, device, &packet);
-}
-
-static void
-send_liturgy(struct world *w, unsigned device)
-{
-	struct device_moment now = world_moment(w);
-	struct device_packet packet;
-
-	device_make_liturgy(&w->devices[device].d, &now, &packet);
-	world_send(w, device, &packet);
-}
-
 static void
 run_until(struct world *w, uint64_t at_ns)
 {
@@ -57,11 +29,11 @@ tunnels_live_for_two_minutes(void **state)
 
 			world_open(w);
 			scene_run_s(w, 11);
-			quiet(w, a);
+			scene_quiet(w, a);
 			/* One that is told to the other cathedral, too. */
 			scene_run_s(w, 3);
 			last_ns = w->now_ns;
-			send_info(w, a);
+			scene_send_info(w, a);
 			run_until(w, last_ns + (uint64_t)(119.9 * NS_PER_S));
 			serial = world_send_data(w, a + 1, 100);
 			/* What counts is when it comes to the cathedral of the device. */
@@ -89,16 +61,16 @@ liturgies_live_for_two_minutes(void **state)
 
 		world_open(w);
 		for (unsigned n = a; n < a + 2; n++) {
-			quiet(w, n);
+			scene_quiet(w, n);
 			w->devices[n].d.config.liturgy.group = 7;
 		}
-		send_liturgy(w, a);
+		scene_send_liturgy(w, a);
 		last_ns = w->now_ns;
 		run_until(w, last_ns + (uint64_t)(110 * NS_PER_S));
-		send_liturgy(w, a + 1);
+		scene_send_liturgy(w, a + 1);
 		run_until(w, last_ns + 120 * NS_PER_S - 1 + over);
 		assert_true(kek_set_has(&w->devices[a + 1].liturgy.liturgy.peers, 0xa0));
-		send_liturgy(w, a + 1);
+		scene_send_liturgy(w, a + 1);
 		scene_run_s(w, 0.05);
 		assert_int_equal(w->devices[a + 1].events[DEVICE_LITURGY], 2);
 		assert_int_equal(
@@ -120,7 +92,7 @@ tables_become_empty(void **state)
 	world_open(w);
 	scene_run_s(w, 20);
 	for (unsigned n = a; n < b + 2; n++)
-		quiet(w, n);
+		scene_quiet(w, n);
 	for (unsigned n = 0; n < 2; n++) {
 		const struct site *s = w->cathedrals[n].site;
 
@@ -153,7 +125,7 @@ liturgies_are_answered_every_three_seconds(void **state)
 	struct device_config *c = &w->devices[a].d.config;
 
 	(void)state;
-	quiet(w, a + 1);
+	scene_quiet(w, a + 1);
 	c->info = false;
 	c->liturgy.on = true;
 	c->liturgy_ns = NS_PER_S;
@@ -165,9 +137,9 @@ liturgies_are_answered_every_three_seconds(void **state)
 	assert_int_equal(world_stats(w, 1).federated_in, 11);
 	assert_int_equal(world_stats(w, 2).federated_in, 11);
 	/* Not even one that comes a nanosecond early. */
-	quiet(w, a);
+	scene_quiet(w, a);
 	run_until(w, 33 * NS_PER_S - 1);
-	send_liturgy(w, a);
+	scene_send_liturgy(w, a);
 	scene_run_s(w, 0.1);
 	assert_int_equal(w->devices[a].events[DEVICE_LITURGY], 11);
 	scene_end(w);
@@ -187,9 +159,9 @@ infos_are_told_every_three_seconds(void **state)
 	/* An info and a p2p info, to two others. */
 	assert_int_equal(world_stats(w, 0).federated_out, 11 * 2 * 2);
 	assert_int_equal(world_stats(w, 1).federated_in, 11 * 2);
-	quiet(w, a);
+	scene_quiet(w, a);
 	run_until(w, 33 * NS_PER_S - 1);
-	send_info(w, a);
+	scene_send_info(w, a);
 	scene_run_s(w, 0.1);
 	assert_int_equal(world_stats(w, 0).federated_out, 11 * 2 * 2);
 	scene_end(w);
@@ -242,10 +214,10 @@ probes_count_after_the_cooldown(void **state)
 		scene_run_s(w, 61);
 		assert_false(w->devices[a + 1].info.info.relayed);
 		/* The probe goes with the info: the one of a new instance changes nothing yet. */
-		quiet(w, a);
+		scene_quiet(w, a);
 		device_restart(d, &(struct device_moment){ { w->now_ns, 0 }, &w->random });
 		began_ns = w->now_ns;
-		send_info(w, a);
+		scene_send_info(w, a);
 		scene_run_s(w, 10);
 		assert_true(w->devices[a + 1].info.info.relayed);
 
@@ -327,8 +299,8 @@ offers_are_good_once(void **state)
 			uint64_t seen;
 
 			world_open(w);
-			quiet(w, a);
-			quiet(w, a + 1);
+			scene_quiet(w, a);
+			scene_quiet(w, a + 1);
 			scene_run_s(w, 3 + 0.3 * phase);
 			now = world_moment(w);
 			now.now.wall_s += skew;

@@ -109,3 +109,88 @@ scene_expect_verdicts(struct world *w, unsigned cathedral, enum verdict v, uint6
 		fail_msg("cathedral %u has counted %s %lu times instead of %lu", cathedral,
 		    verdict_name(v), (unsigned long)got, (unsigned long)count);
 }
+
+void
+scene_quiet(struct world *w, unsigned device)
+{
+	w->devices[device].d.config.info = false;
+	w->devices[device].d.config.liturgy.on = false;
+}
+
+void
+scene_send_info(struct world *w, unsigned device)
+{
+	struct device_moment now = world_moment(w);
+	struct device_packet packet;
+
+	device_make_info(&w->devices[device].d, &now, &packet);
+	world_send(w, device, &packet);
+}
+
+void
+scene_send_liturgy(struct world *w, unsigned device)
+{
+	struct device_moment now = world_moment(w);
+	struct device_packet packet;
+
+	device_make_liturgy(&w->devices[device].d, &now, &packet);
+	world_send(w, device, &packet);
+}
+
+static uint64_t
+all_verdicts(const struct stats_sum *s)
+{
+	uint64_t sum = 0;
+
+	for (unsigned v = 0; v < VERDICT_COUNT; v++)
+		sum += s->verdicts[v];
+	return sum;
+}
+
+void
+scene_expect_fate(struct world *w, const struct endpoint *from, const struct endpoint *to,
+    const void *bytes, size_t len, enum verdict want)
+{
+	struct stats_sum before, after;
+	unsigned cathedral;
+	uint8_t listener;
+	bool nat_port;
+
+	assert_true(world_find_cathedral(w, to, &cathedral, &listener, &nat_port));
+	before = world_stats(w, cathedral);
+	world_post(w, from, to, bytes, len);
+	world_run(w, 2 * w->line.delay_ns);
+	after = world_stats(w, cathedral);
+	for (unsigned v = 0; v < VERDICT_COUNT; v++)
+		if (v != want && after.verdicts[v] != before.verdicts[v])
+			fail_msg(
+			    "a packet was %s instead of %s", verdict_name(v), verdict_name(want));
+	assert_int_equal(all_verdicts(&after), all_verdicts(&before) + 1);
+}
+
+void
+scene_expect_packet_fate(
+    struct world *w, unsigned device, const struct device_packet *packet, enum verdict v)
+{
+	scene_expect_fate(w, &w->devices[device].at, &packet->to, packet->bytes, packet->len, v);
+}
+
+static void
+watch_datagram(struct world *w, const struct world_datagram *d, void *arg)
+{
+	struct scene_watch *watch = arg;
+
+	(void)w;
+	if (!endpoint_same_ip(&d->to, &watch->at))
+		return;
+	watch->packets++;
+	watch->bytes += d->len;
+}
+
+void
+scene_watch(struct world *w, struct scene_watch *watch, const struct endpoint *at)
+{
+	*watch = (struct scene_watch){ .at = *at };
+	w->tap = watch_datagram;
+	w->tap_arg = watch;
+}

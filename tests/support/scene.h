@@ -30,6 +30,28 @@ void scene_expect_silence(struct world *w, unsigned from);
 /* Both hold the secret of the current bundle. */
 void scene_expect_secret(struct world *w, unsigned device);
 
+/* The device does nothing of itself any more, but listens. */
+void scene_quiet(struct world *w, unsigned device);
+
+void scene_send_info(struct world *w, unsigned device);
+void scene_send_liturgy(struct world *w, unsigned device);
+
+/* These bytes have this fate at the cathedral that they go to, and nothing else happens there. */
+void scene_expect_fate(struct world *w, const struct endpoint *from, const struct endpoint *to,
+    const void *bytes, size_t len, enum verdict v);
+
+/* The same for what a device made, from its own address. */
+void scene_expect_packet_fate(
+    struct world *w, unsigned device, const struct device_packet *packet, enum verdict v);
+
+/* Counts what is sent to one address, whichever its port; w->tap is its. */
+struct scene_watch {
+	struct endpoint at;
+	uint64_t packets, bytes;
+};
+
+void scene_watch(struct world *w, struct scene_watch *watch, const struct endpoint *at);
+
 void scene_expect_verdicts(struct world *w, unsigned cathedral, enum verdict v, uint64_t count);
 
 #endif
