@@ -8,7 +8,7 @@ export LC_ALL=C
 BIN=$(cd "${BIN:-$(dirname "$0")/../../build/bin}" && pwd) || exit 1
 probe="$BIN/cathedral-probe"
 work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+trap '[ $BASHPID != $$ ] || rm -rf "$work"' EXIT
 cd "$work" || exit 1
 
 count=0
