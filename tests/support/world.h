@@ -257,7 +257,7 @@ unsigned world_arrived(const struct world *w, size_t serial);
 
 /* ---- looking ---- */
 
-/* The device at the other end, or world->device_count. */
+/* The device at the other end that is not off, or w->device_count. */
 unsigned world_peer(const struct world *w, unsigned device);
 
 /* What both ends should hold once they opened their ambries of the current bundle. */

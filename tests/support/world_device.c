@@ -109,7 +109,8 @@ world_peer(const struct world *w, unsigned device)
 	for (; n < w->device_count; n++) {
 		const struct device_config *b = &w->devices[n].d.config;
 
-		if (flock_equal(a->flock, b->flock_dst) && flock_equal(a->flock_dst, b->flock) &&
+		if (!w->devices[n].off && flock_equal(a->flock, b->flock_dst) &&
+		    flock_equal(a->flock_dst, b->flock) &&
 		    a->tunnel.value == tunnel_reverse(b->tunnel).value)
 			break;
 	}
