@@ -10,6 +10,7 @@ static void
 p2p_forget(struct tunnel *t, uint64_t now_ns)
 {
 	t->p2p_usable = false;
+	t->p2p = (struct endpoint){ 0 };
 	t->cooldown_ns = now_ns + COOLDOWN_NS;
 }
 
