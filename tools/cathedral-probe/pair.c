@@ -36,10 +36,12 @@ take_data(
 	uint64_t now_ns = m->now.mono_ns;
 	struct stamp s;
 
-	if (!stamp_read(&s, ev->data.payload, ev->data.len) || s.run != x->senders[way].run) {
+	if (!stamp_read(&s, ev->data.payload, ev->data.len)) {
 		x->damaged[way]++;
 		return;
 	}
+	if (s.run != x->senders[way].run) /* of an earlier probe at this very address */
+		return;
 	if ((s.flags & STAMP_HELLO) != 0) {
 		x->through[way] = true;
 		return;

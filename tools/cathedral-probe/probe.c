@@ -93,8 +93,10 @@ address_for(const struct probe *p, const struct endpoint *e, struct sockaddr_sto
 static bool
 open_socket(struct probe *p, const struct device_options *d)
 {
+	static const uint8_t any[4];
+	struct endpoint from = p->six ? (struct endpoint){ 0 } : endpoint_from_ipv4(any, 0);
 	struct sockaddr_storage address;
-	socklen_t len = sizeof(address);
+	socklen_t len;
 	int size = SOCKET_BUFFER, no = 0;
 
 	p->socket =
@@ -105,11 +107,11 @@ open_socket(struct probe *p, const struct device_options *d)
 		return false;
 	/* As much as the host allows: less only means that bursts may be lost. */
 	(void)setsockopt(p->socket, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	if (d->has_bind) {
-		len = address_for(p, &d->bind, &address);
-		if (bind(p->socket, (struct sockaddr *)&address, len) == -1)
-			return false;
-	}
+	if (d->has_bind)
+		from = d->bind;
+	len = address_for(p, &from, &address);
+	if (bind(p->socket, (struct sockaddr *)&address, len) == -1)
+		return false;
 	len = sizeof(address);
 	return getsockname(p->socket, (struct sockaddr *)&address, &len) == 0 &&
 	       endpoint_from_sockaddr(&p->local, &address);
