@@ -41,7 +41,7 @@ stage_plan(struct stage *s, struct random *seed)
 	s->options = options;
 	s->options.tunnels_max = s->options.liturgies_max = s->options.identities_max = 4096;
 	s->options.replays_max = 65536;
-	s->options.lookups_max = 64;
+	s->options.lookups_max = 8192;
 	s->options.listener_count = 2;
 	s->options.listeners[0] = (struct listener){ here(4500), 4501, false, here(4500) };
 	s->options.listeners[1] = (struct listener){ here(4600), 4601, true, here(4600) };
