@@ -95,21 +95,21 @@ read_files(struct reload *r, struct fault *why)
 	return next != NULL && put_in_force(r, next, why);
 }
 
-/* The same fault again, from trying again, is no news. */
+/* The same fault again, when nobody asked, is no news. */
 static void
-note_fault(struct reload *r, const struct fault *why)
+note_fault(struct reload *r, const struct fault *why, bool asked)
 {
 	const struct timeval later = { .tv_sec = RETRY_S };
 
-	if (r->state.ok || strcmp(r->state.fault.text, why->text) != 0)
+	if (asked || r->state.ok || strcmp(r->state.fault.text, why->text) != 0)
 		log_error("registry stays as it was: %s", why->text);
 	r->state.ok = false;
 	r->state.fault = *why;
 	evtimer_add(r->retry, &later);
 }
 
-bool
-reload_now(struct reload *r, struct fault *why)
+static bool
+reload_run(struct reload *r, bool asked, struct fault *why)
 {
 	char text[RELOAD_TEXT];
 	struct registry_counts counts;
@@ -125,10 +125,16 @@ reload_now(struct reload *r, struct fault *why)
 	if (ok)
 		r->state.ok = true;
 	else
-		note_fault(r, why);
+		note_fault(r, why, asked);
 	counts = registry_counts(publish_current(r->options.site->publish));
 	notify_ready(ok ? reload_summary(&counts, NULL, text) : why->text);
 	return ok;
+}
+
+bool
+reload_now(struct reload *r, struct fault *why)
+{
+	return reload_run(r, true, why);
 }
 
 static void
@@ -138,7 +144,7 @@ reload_due(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	reload_now(arg, &logged);
+	reload_run(arg, false, &logged);
 }
 
 void
