@@ -15,17 +15,31 @@
 
 #include <cmocka.h>
 
-/* How the vectors' keys and secrets were made: SHAKE256 of this and a label. */
-#define LABELS_BEGIN "sanctum refclient "
+/* How the vectors' keys and secrets were made: SHAKE256 of a prefix and a label. */
+#define PREFIX_SIZE 18
+
+static char prefix[PREFIX_SIZE];
+
+static int
+prefix_load(void **state)
+{
+	json_t *vectors = vectors_load("ambry.json");
+
+	(void)state;
+	vector_bytes(vectors, "label_prefix", prefix, sizeof(prefix));
+	json_decref(vectors);
+	return 0;
+}
 
 static void __attribute__((format(printf, 2, 3)))
 labelled(uint8_t out[static 32], const char *format, ...)
 {
-	char label[96] = LABELS_BEGIN;
-	size_t begin = strlen(label);
+	char label[96];
+	size_t begin = PREFIX_SIZE;
 	EVP_MD_CTX *hash = EVP_MD_CTX_new();
 	va_list arguments;
 
+	memcpy(label, prefix, begin);
 	va_start(arguments, format);
 	vsnprintf(label + begin, sizeof(label) - begin, format, arguments);
 	va_end(arguments);
