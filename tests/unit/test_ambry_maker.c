@@ -20,17 +20,6 @@
 
 static char prefix[PREFIX_SIZE];
 
-static int
-prefix_load(void **state)
-{
-	json_t *vectors = vectors_load("ambry.json");
-
-	(void)state;
-	vector_bytes(vectors, "label_prefix", prefix, sizeof(prefix));
-	json_decref(vectors);
-	return 0;
-}
-
 static void __attribute__((format(printf, 2, 3)))
 labelled(uint8_t out[static 32], const char *format, ...)
 {
@@ -175,7 +164,11 @@ expiry_counts_days(void **state)
 static int
 prepare(void **state)
 {
+	json_t *vectors = vectors_load("ambry.json");
+
 	(void)state;
+	vector_bytes(vectors, "label_prefix", prefix, sizeof(prefix));
+	json_decref(vectors);
 	return aead_init() ? 0 : -1;
 }
 
