@@ -116,20 +116,20 @@ make_flock cafeba00 a=badf00d:1 b=fe:2:25
 ok $? "keys and a bundle of a flock are made"
 make_flock cafebb00 c=7:ff && make_xflock cafeba00 cafebb00
 ok $? "and of two"
-reliquary-ambry inspect cafeba00-cafebb00.bundle >/dev/null
+reliquary-ambry inspect etc/cafeba00-cafebb00.bundle >/dev/null
 ok $? "the bundle is sound"
 write_settings hub "federate 192.0.2.2 4500"
-is "$(cat hub.settings)" "federate 192.0.2.2 4500
+is "$(cat etc/hub.settings)" "federate 192.0.2.2 4500
 flock cafeba00 {
 	allow badf00d spi 1 0
 	allow fe spi 2 25
-	ambry $WORK/cafeba00-cafeba00.bundle
+	ambry $ETC/cafeba00-cafeba00.bundle
 }
 flock cafebb00 {
 	allow 7 spi ff 0
-	ambry $WORK/cafebb00-cafebb00.bundle
+	ambry $ETC/cafebb00-cafebb00.bundle
 }
-xflock cafeba00 cafebb00 $WORK/cafeba00-cafebb00.bundle" "settings name them"
+xflock cafeba00 cafebb00 $ETC/cafeba00-cafebb00.bundle" "settings name them"
 is "$(stat -c '%n %s' secrets/flock-cafeba00/* | sort)" "secrets/flock-cafeba00/000000fe.key 32
 secrets/flock-cafeba00/000000fe.pub 32
 secrets/flock-cafeba00/0badf00d.key 32

@@ -11,7 +11,7 @@ address hub 192.0.2.1
 make_flock cafeba00 a=badf00d:1 b=fe:2
 write_settings good
 head -c 32 /dev/urandom >federation.key
-files="settings $WORK/good.settings
+files="settings $ETC/good.settings
 secretdir $SECRETS"
 listen="listen 192.0.2.1:4500 nat 4501 shroud"
 
@@ -145,7 +145,7 @@ refused_settings "flock 1200 {
 refused_settings "flock cafeba00 {
 	ambry none.bundle
 }" 'line 2: .*none\.bundle: No such file'
-head -c 3756729 cafeba00-cafeba00.bundle >short.bundle
+head -c 3756729 etc/cafeba00-cafeba00.bundle >short.bundle
 refused_settings "flock cafeba00 {
 	ambry short.bundle
 }" 'line 2: .*short\.bundle: .*3756729'
@@ -166,7 +166,7 @@ fails() {
 user=
 [ -z "$REAL_ROOT" ] || user="user nobody"
 make_conf hub "$listen" "pidfile $RUN/hub.pid" "metrics 127.0.0.1:9100"
-cp good.settings hub.settings
+cp etc/good.settings etc/hub.settings
 start_cathedral hub hub
 ok $? "it starts"
 fails "$listen
@@ -185,7 +185,7 @@ control $RUN/hub.sock" 'control .*hub\.sock: another process answers there'
 fails "listen 192.0.2.1:4600
 $files
 $user
-control $WORK/hub.conf" 'hub\.conf: is there already and no socket'
+control $ETC/hub.conf" 'hub\.conf: is there already and no socket'
 fails "listen 192.0.2.1:4600
 $files
 $user
@@ -256,7 +256,7 @@ ok $? "and again and again that it lives"
 forbid b
 write_settings hub
 kill -HUP "${PIDS[hub]}"
-wait_for 5 logged hub 'registry: 1 flock, 1 device,'
+wait_for 5 logged hub 'registry: 1 flock, 1 device '
 ok $? "SIGHUP makes it read its files again"
 wait_for 5 logged systemd 'RELOADING=1'
 ok $? "systemd is told so"

@@ -23,7 +23,7 @@ make_flock cafeba00 a=1:1 b=2:2 c=3:3 d=4:4 e=5:5 f=6:6 g=7:7 h=8:8 i=10:a j=11:
 make_flock beef00 z=9:1
 make_xflock cafeba00 beef00
 make_federation one=192.0.2.1 two=192.0.3.1 three=192.0.4.1
-sed -i 's/p2p_sync yes/p2p_sync no/' three.conf
+sed -i 's/p2p_sync yes/p2p_sync no/' etc/three.conf
 for name in one two three; do
 	start_cathedral "$name" "$name"
 	ok $? "cathedral $name starts"

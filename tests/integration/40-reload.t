@@ -108,18 +108,18 @@ broken() {
 	wait_for 2 logged hub "registry stays as it was: .*$2"
 	ok $? "refused: $1"
 }
-good=$(cat hub.settings)
+good=$(cat etc/hub.settings)
 echo "flock cafeba00 {
-	allow what" >hub.settings
+	allow what" >etc/hub.settings
 broken "broken settings" 'hub\.settings: line 2: "allow" is written'
 is "$(ask hub status | jq -r '.reload.ok')" false "the report says so"
 like "$(ask hub status | jq -r '.reload.error')" 'line 2' "and why"
 is "$(ask hub status | jq -r '.registry.devices')" 6 "what was there stays"
 kill -HUP "${PIDS[hub]}"
 sleep 0.3
-is "$(grep -c 'registry stays' hub.log)" 1 "the same fault again is no news"
-echo "$good" >hub.settings.new
-mv hub.settings.new hub.settings
+is "$(grep -c "registry stays" hub.log)" 2 "who asks again is told again"
+echo "$good" >etc/hub.settings.new
+mv etc/hub.settings.new etc/hub.settings
 reloaded() {
 	[ "$(ask hub status | jq -r '.reload.ok')" = true ]
 }
@@ -132,13 +132,13 @@ broken "a key of 31 bytes" '00000007\.pub: '
 cp g.pub "$SECRETS/flock-cafeba00/00000007.pub"
 wait_for 7 reloaded
 ok $? "mended, too"
-cp cafeba00-cafeba00.bundle good.bundle
-head -c 1000 good.bundle >cafeba00-cafeba00.bundle
+cp etc/cafeba00-cafeba00.bundle good.bundle
+head -c 1000 good.bundle >etc/cafeba00-cafeba00.bundle
 broken "a torn bundle" 'cafeba00-cafeba00\.bundle: '
-cp good.bundle cafeba00-cafeba00.bundle
+cp good.bundle etc/cafeba00-cafeba00.bundle
 wait_for 7 reloaded
 ok $? "mended, too"
-rm hub.settings
+rm etc/hub.settings
 broken "no settings" 'hub\.settings: No such file'
 write_settings hub
 wait_for 7 reloaded
@@ -163,11 +163,11 @@ for end in a-c c-a g-h h-g; do
 done
 
 # One that expired long ago: its first two bytes say when.
-cp cafeba00-cafeba00.bundle good.bundle
+cp etc/cafeba00-cafeba00.bundle good.bundle
 cp good.bundle expired.bundle
 printf '\0\1' | dd of=expired.bundle conv=notrunc status=none
 before=$(grep -c 'registry: ' hub.log)
-mv expired.bundle cafeba00-cafeba00.bundle
+mv expired.bundle etc/cafeba00-cafeba00.bundle
 wait_for 3 logged hub 'registry: ' $((before + 1))
 ok $? "an expired bundle is no error"
 # ambries: how many a device is given that has none.
@@ -180,7 +180,7 @@ ALLOWED+=(d)
 settle
 is "$(ambries)" 0 "but it is not handed out"
 before=$(grep -c 'registry: ' hub.log)
-mv good.bundle cafeba00-cafeba00.bundle
+mv good.bundle etc/cafeba00-cafeba00.bundle
 wait_for 3 logged hub 'registry: ' $((before + 1))
 between "$(ambries)" 1 3 "the good one is handed out again when it is back"
 

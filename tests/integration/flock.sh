@@ -6,7 +6,8 @@
 KEYS=$WORK/keys       # the devices' side: NAME.cs, NAME.cosk, NAME.cosk.pub, NAME.kek
 SECRETS=$WORK/secrets # the cathedrals' side
 TREE=$WORK/tree       # the owners' key tree
-mkdir -p "$KEYS" "$SECRETS" "$TREE"
+ETC=$WORK/etc         # what cathedrals are told: NAME.conf, NAME.settings, FLOCK-FLOCK.bundle
+mkdir -p "$KEYS" "$SECRETS" "$TREE" "$ETC"
 
 declare -A FLOCK_OF=() ID_OF=() NUMBER_OF=() MBIT_OF=()
 ALLOWED=() # names of the devices that settings allow, in order
@@ -25,7 +26,7 @@ make_flock() {
 
 # make_bundle FLOCK FLOCK DAYS: a new one in the place of the old; GENERATION is its number.
 make_bundle() {
-	local file=$WORK/$1-$2.bundle out
+	local file=$ETC/$1-$2.bundle out
 
 	out=$(reliquary-ambry -C "$TREE" --force bundle "$1" "$2" "$3" "$file.new") || return 1
 	# shellcheck disable=SC2034 # read by the tests
@@ -80,7 +81,7 @@ forbid() {
 
 # write_settings NAME [LINE...]: NAME.settings with every flock, and these lines on top; in one step.
 write_settings() {
-	local file=$WORK/$1.settings flock name pair line
+	local file=$ETC/$1.settings flock name pair line
 
 	{
 		for line in "${@:2}"; do
@@ -92,11 +93,11 @@ write_settings() {
 				[ "${FLOCK_OF[$name]}" = "$flock" ] || continue
 				echo "	allow ${ID_OF[$name]} spi ${NUMBER_OF[$name]} ${MBIT_OF[$name]}"
 			done
-			echo "	ambry $WORK/$flock-$flock.bundle"
+			echo "	ambry $ETC/$flock-$flock.bundle"
 			echo "}"
 		done
 		for pair in ${PAIRS[@]+"${PAIRS[@]}"}; do
-			echo "xflock $pair $WORK/${pair/ /-}.bundle"
+			echo "xflock $pair $ETC/${pair/ /-}.bundle"
 		done
 	} >"$file.new"
 	mv "$file.new" "$file"
@@ -121,20 +122,20 @@ make_conf() {
 	{
 		printf '%s\n' "${@:2}"
 		echo "instance $1"
-		echo "settings $WORK/$1.settings"
+		echo "settings $ETC/$1.settings"
 		echo "secretdir $SECRETS"
 		echo "control $RUN/$1.sock"
 		[ -z "$REAL_ROOT" ] || echo "user nobody"
-	} >"$WORK/$1.conf"
+	} >"$ETC/$1.conf"
 }
 
 # start_cathedral NAME NAMESPACE: with NAME.conf; returns when it is ready.
 start_cathedral() {
 	local before
 
-	[ -e "$WORK/$1.settings" ] || write_settings "$1"
+	[ -e "$ETC/$1.settings" ] || write_settings "$1"
 	before=$(grep -c ' is ready' "$WORK/$1.log" 2>/dev/null)
-	start "$1" "$2" "${AS_USER[@]}" cathedral -c "$WORK/$1.conf"
+	start "$1" "$2" "${AS_USER[@]}" cathedral -c "$ETC/$1.conf"
 	wait_for 10 logged "$1" ' is ready' $((${before:-0} + 1)) && return 0
 	note "cathedral $1 does not start"
 	show_logs
@@ -147,8 +148,8 @@ declare -A AT=() # address of each cathedral of a federation
 make_federation() {
 	local name other others
 
-	head -c 32 /dev/urandom >"$WORK/federation.key"
-	chmod 644 "$WORK/federation.key"
+	head -c 32 /dev/urandom >"$ETC/federation.key"
+	chmod 644 "$ETC/federation.key"
 	for name in "$@"; do
 		AT[${name%%=*}]=${name#*=}
 	done
@@ -160,19 +161,13 @@ make_federation() {
 		write_settings "$name" "${others[@]}"
 		make_conf "$name" "listen ${AT[$name]}:4500 nat 4501 shroud" \
 			"listen ${AT[$name]}:4600 nat 4601 clear" "p2p_sync yes" \
-			"federation_secret $WORK/federation.key"
+			"federation_secret $ETC/federation.key"
 	done
 }
 
-# ask NAME VERB...: what the control socket of a cathedral answers, JSON.
-# shellcheck disable=SC2016 # perl's variables
+# ask NAME VERB...: what a cathedral answers, JSON.
 ask() {
-	perl -e '
-		use IO::Socket::UNIX;
-		my $s = IO::Socket::UNIX->new(Peer => shift) or die "control: $!\n";
-		print $s "@ARGV\n";
-		print while <$s>;
-	' "$RUN/$1.sock" "${@:2}"
+	cathedralctl --json --socket "$RUN/$1.sock" "${@:2}"
 }
 
 # verdict NAME WHAT: how many packets ended so.  counter NAME WHAT: another of its counters.

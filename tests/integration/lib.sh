@@ -66,7 +66,7 @@ show_logs() {
 		[ -e "$log" ] || continue
 		name=$(basename "$log" .log)
 		lines=$(wc -l <"$log")
-		tail -n "+$((${SHOWN[$name]:-0} + 1))" "$log" | tail -n 12 | cut -c 1-400 | sed "s/^/# $name| /"
+		tail -n "+$((${SHOWN[$name]:-0} + 1))" "$log" | tail -n 6 | cut -c 1-300 | sed "s/^/# $name| /"
 		SHOWN[$name]=$lines
 	done
 }
