@@ -277,30 +277,37 @@ stage_receive(struct stage *s, struct actor *a, size_t n)
 }
 
 enum verdict
+stage_from_peer(struct stage *s, unsigned n, const uint8_t *packet, size_t len)
+{
+	uint8_t wire[PACKET_ROOM], *body = wire + SHROUD_HEADER_SIZE;
+	struct arrival in = { .from = stage_peer(n), .bytes = packet, .len = len };
+	struct shroud_key key;
+	struct kmac_prefix mask;
+	struct kmac_job job;
+
+	if (!s->options.listeners[0].shrouded)
+		return stage_give(s, &in);
+	random_bytes(&s->random, wire, SHROUD_HEADER_SIZE);
+	memcpy(body, packet, len);
+	body[len] = 0xff;
+	shroud_key_federation(&key, &stage_secret);
+	shroud_mask_prefix(&mask, &key);
+	job = shroud_job(&mask, wire, body, len + 1);
+	kmac_mask(&job, 1);
+	in.bytes = wire;
+	in.len = SHROUD_HEADER_SIZE + len + 1;
+	return stage_give(s, &in);
+}
+
+enum verdict
 stage_catacomb(struct stage *s, unsigned n, struct offer_header *h, const struct envelope *e)
 {
-	uint8_t wire[SHROUD_HEADER_SIZE + OFFER_SIZE + 1];
-	uint8_t *inside = wire + SHROUD_HEADER_SIZE;
-	struct arrival in = { .from = stage_peer(n), .bytes = inside, .len = OFFER_SIZE };
+	uint8_t packet[OFFER_SIZE];
 	struct offer_key key;
 
 	h->magic = MAGIC_CATACOMB;
 	random_bytes(&s->random, h->seed, sizeof(h->seed));
 	offer_key_catacomb(&key, &stage_secret, h->seed, h->flock_src);
-	envelope_seal(inside, h, e, &key);
-	if (s->options.listeners[0].shrouded) {
-		struct shroud_key shroud;
-		struct kmac_prefix mask;
-		struct kmac_job job;
-
-		inside[OFFER_SIZE] = 0xff;
-		random_bytes(&s->random, wire, SHROUD_HEADER_SIZE);
-		shroud_key_federation(&shroud, &stage_secret);
-		shroud_mask_prefix(&mask, &shroud);
-		job = shroud_job(&mask, wire, inside, OFFER_SIZE + 1);
-		kmac_mask(&job, 1);
-		in.bytes = wire;
-		in.len = sizeof(wire);
-	}
-	return stage_give(s, &in);
+	envelope_seal(packet, h, e, &key);
+	return stage_from_peer(s, n, packet, sizeof(packet));
 }

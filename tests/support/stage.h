@@ -103,7 +103,10 @@ struct endpoint stage_peer(unsigned n);
 
 extern const struct federation_secret stage_secret;
 
-/* A catacomb offer from the n-th, as it would arrive at listener 0; e may be signed or not. */
+/* A packet from the n-th at listener 0, under the federation's shroud if that listener has one. */
+enum verdict stage_from_peer(struct stage *s, unsigned n, const uint8_t *packet, size_t len);
+
+/* A catacomb offer from the n-th, the same way; e may be signed or not. */
 enum verdict stage_catacomb(
     struct stage *s, unsigned n, struct offer_header *h, const struct envelope *e);
 
