@@ -479,6 +479,33 @@ bundles_are_kept_until_they_change(void **state)
 	place_remove(&p);
 }
 
+/*
+ * A file that has just been written may be written again within the same tick of its clock: until
+ * it is two seconds old it is read every time.
+ */
+static void
+a_young_bundle_is_read_again(void **state)
+{
+	const struct bundle_plan plan = { flock_a, flock_a, EXPIRES, 1 };
+	uint64_t start = clock_now().mono_ns;
+	struct place p;
+	struct registry *r, *next;
+	bool kept;
+
+	(void)state;
+	place_make(&p);
+	write_bundle(&p, "bundle", &plan);
+	say(&p, "flock aa00 {\nallow 1 spi 1 0\nallow 2 spi 2 0\nambry bundle\n}\n");
+	r = load(&p, NULL);
+	next = load(&p, r);
+	kept = registry_flock_find(next, flock_a) == registry_flock_find(r, flock_a);
+	if (clock_now().mono_ns - start < NS_PER_S) /* on a machine that is not all too slow */
+		assert_false(kept);
+	registry_free(r);
+	registry_free(next);
+	place_remove(&p);
+}
+
 /* No fault: it is there, and whoever hands out ambries sees that it has ended. */
 static void
 an_expired_bundle_is_no_fault(void **state)
@@ -700,6 +727,7 @@ main(void)
 		cmocka_unit_test(every_change_of_a_flock_is_seen),
 		cmocka_unit_test(a_fault_changes_nothing),
 		cmocka_unit_test(bundles_are_kept_until_they_change),
+		cmocka_unit_test(a_young_bundle_is_read_again),
 		cmocka_unit_test(an_expired_bundle_is_no_fault),
 		cmocka_unit_test(bundle_paths_are_relative_to_the_settings),
 		cmocka_unit_test(what_is_not_in_memory_is_on_disk),
