@@ -242,13 +242,17 @@ announce(const struct cathedral *c)
 {
 	const struct site_options *site = &c->site->options;
 	struct registry_counts counts = registry_counts(publish_current(c->site->publish));
-	char text[RELOAD_TEXT], at[ENDPOINT_TEXT];
+	char text[RELOAD_TEXT], at[ENDPOINT_TEXT], nat[24];
 
 	for (size_t i = 0; i < site->listener_count; i++) {
 		const struct listener *l = &site->listeners[i];
 
-		log_info("listening on %s, %s, NAT port %u", endpoint_format(&l->main, at),
-		    l->shrouded ? "shrouded" : "clear", l->nat_port);
+		endpoint_format(&l->main, at);
+		if (l->nat_port == 0)
+			snprintf(nat, sizeof(nat), "no NAT port");
+		else
+			snprintf(nat, sizeof(nat), "NAT port %u", l->nat_port);
+		log_info("listening on %s, %s, %s", at, l->shrouded ? "shrouded" : "clear", nat);
 	}
 	if (c->sockets.buffer < (int)c->conf.socket_buffer)
 		log_warn("socket buffers of %d bytes only, net.core.rmem_max and wmem_max allow no "
