@@ -7,8 +7,9 @@
 #include <stddef.h>
 
 /*
- * Zeroed memory of its own pages; NULL when there is none.  Locking may be refused by
- * RLIMIT_MEMLOCK: the memory is given all the same, and secret_locked() says so from then on.
+ * Zeroed memory among nothing but secrets, aligned to 16 bytes; NULL when there is none.  Any
+ * thread may call this.  Locking may be refused by RLIMIT_MEMLOCK: the memory is given all the
+ * same, and secret_locked() says so from then on.
  */
 void *secret_alloc(size_t size);
 

@@ -49,7 +49,7 @@ gives_zeroed_memory(void **state)
 		uint8_t *at = secret_alloc(sizes[i]);
 
 		assert_non_null(at);
-		assert_int_equal((uintptr_t)at % (uintptr_t)sysconf(_SC_PAGESIZE), 0);
+		assert_int_equal((uintptr_t)at % 16, 0);
 		for (size_t n = 0; n < sizes[i]; n++)
 			assert_int_equal(at[n], 0);
 		memset(at, 0xa5, sizes[i]);
@@ -84,16 +84,56 @@ tells_the_kernel_that_it_is_secret(void **state)
 static void
 gives_the_memory_back(void **state)
 {
-	uint8_t *at = secret_alloc(4096);
-	unsigned char there;
+	size_t size = (size_t)1 << 20; /* alone in its mapping */
+	uint8_t *at = secret_alloc(size);
+	unsigned char there[256];
 
 	(void)state;
 	assert_non_null(at);
-	assert_int_equal(mincore(at, 4096, &there), 0);
-	secret_free(at, 4096);
-	assert_int_equal(mincore(at, 4096, &there), -1);
+	assert_int_equal(mincore(at, size, there), 0);
+	secret_free(at, size);
+	assert_int_equal(mincore(at, size, there), -1);
 	assert_int_equal(errno, ENOMEM);
-	secret_free(NULL, 4096);
+	secret_free(NULL, size);
+}
+
+/* What was given back comes again, with nothing in it, for the same size. */
+static void
+wipes_what_comes_again(void **state)
+{
+	static const uint8_t nothing[3000];
+	uint8_t *first = secret_alloc(sizeof(nothing)), *second;
+
+	(void)state;
+	assert_non_null(first);
+	memset(first, 0xa5, sizeof(nothing));
+	secret_free(first, sizeof(nothing));
+	second = secret_alloc(sizeof(nothing));
+	assert_ptr_equal(second, first);
+	assert_memory_equal(second, nothing, sizeof(nothing));
+	secret_free(second, sizeof(nothing));
+}
+
+/* More pieces than a process may have mappings, none over another. */
+static void
+gives_more_pieces_than_mappings(void **state)
+{
+	enum { PIECES = 100000, SIZE = 300 };
+	uint8_t **at = calloc(PIECES, sizeof(*at));
+
+	(void)state;
+	assert_non_null(at);
+	for (size_t n = 0; n < PIECES; n++) {
+		at[n] = secret_alloc(SIZE);
+		assert_non_null(at[n]);
+		memset(at[n], (int)(n % 251) + 1, SIZE);
+	}
+	for (size_t n = 0; n < PIECES; n++) {
+		assert_int_equal(at[n][0], n % 251 + 1);
+		assert_int_equal(at[n][SIZE - 1], n % 251 + 1);
+		secret_free(at[n], SIZE);
+	}
+	free(at);
 }
 
 static void
@@ -122,13 +162,13 @@ alloc_without_lock(void)
 		return 3;
 	refused = mlock(page, 4096) != 0; /* a sanitizer's mlock() never is */
 
-	at = secret_alloc(32);
+	at = secret_alloc((size_t)1 << 20); /* larger than what may be locked already */
 	if (at == NULL)
 		return 4;
-	memset(at, 1, 32);
+	memset(at, 1, (size_t)1 << 20);
 	if (secret_locked() == refused)
 		return 5;
-	secret_free(at, 32);
+	secret_free(at, (size_t)1 << 20);
 	return secret_locked() == refused ? 6 : 0; /* "from then on" */
 }
 
@@ -189,6 +229,8 @@ main(void)
 		cmocka_unit_test(gives_zeroed_memory),
 		cmocka_unit_test(tells_the_kernel_that_it_is_secret),
 		cmocka_unit_test(gives_the_memory_back),
+		cmocka_unit_test(wipes_what_comes_again),
+		cmocka_unit_test(gives_more_pieces_than_mappings),
 		cmocka_unit_test(refuses_sizes_that_cannot_be),
 		cmocka_unit_test(gives_memory_that_cannot_be_locked_and_says_so),
 		cmocka_unit_test(wipes),
