@@ -284,6 +284,18 @@ cathedral_close(struct cathedral *c)
 	sandbox_leave();
 }
 
+/* Root is given up for good, and only the configuration can say for whom. */
+static bool
+has_user(const struct conf *conf, const char *path, struct fault *why)
+{
+	if (geteuid() != 0 || conf->user[0] != '\0')
+		return true;
+	return fault_set(why,
+	    "%s: started as root without a user to become: write \"user NAME\" there, and let "
+	    "that user read the files it names",
+	    path);
+}
+
 static bool
 cathedral_run(struct cathedral *c, const struct options *options, struct fault *why)
 {
@@ -293,7 +305,8 @@ cathedral_run(struct cathedral *c, const struct options *options, struct fault *
 		return check(c, options->conf, why);
 
 	/* Whatever needs root comes before privileges_drop(). */
-	if (!open_outside(c, why) || !privileges_drop(c->conf.user, why))
+	if (!has_user(&c->conf, options->conf, why) || !open_outside(c, why) ||
+	    !privileges_drop(c->conf.user, why))
 		return false;
 	if (!open_site(c, why))
 		return false;

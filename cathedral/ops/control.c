@@ -22,7 +22,7 @@ struct control {
 static json_t *
 refusal(const char *text)
 {
-	return json_pack("{s:s}", "error", text);
+	return json_pack("{s:o}", "error", report_text(text));
 }
 
 static json_t *

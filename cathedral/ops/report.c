@@ -4,7 +4,29 @@
 #include "protocol/crypto/aead.h"
 #include "protocol/crypto/secret.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+json_t *
+report_text(const char *text)
+{
+	json_t *string = json_string(text);
+	char *copy;
+
+	if (string != NULL)
+		return string;
+	copy = strdup(text);
+	if (copy == NULL)
+		return NULL;
+	for (char *c = copy; *c != '\0'; c++) {
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	}
+	string = json_string(copy);
+	free(copy);
+	return string;
+}
 
 static json_t *
 json_endpoint(const struct endpoint *e)
@@ -58,8 +80,9 @@ registry(const struct overview *o)
 static json_t *
 reload(const struct overview_reload *r)
 {
-	return json_pack("{s:b, s:o, s:o, s:s?}", "ok", r->ok, "at", json_integer(r->wall_s),
-	    "count", json_count(r->count), "error", r->ok ? NULL : r->fault.text);
+	return json_pack("{s:b, s:o, s:o, s:o}", "ok", r->ok, "at", json_integer(r->wall_s),
+	    "count", json_count(r->count), "error",
+	    r->ok ? json_null() : report_text(r->fault.text));
 }
 
 static json_t *
@@ -82,9 +105,10 @@ json_t *
 report_status(const struct overview *o, struct instant now)
 {
 	uint64_t up_s = (now.mono_ns - o->started.mono_ns) / NS_PER_S;
-	json_t *doc = json_pack("{s:s, s:s, s:i, s:o, s:o, s:i}", "instance", o->instance,
-	    "version", o->version, "pid", (int)getpid(), "started", json_integer(o->started.wall_s),
-	    "uptime", json_count(up_s), "workers", (int)o->workers);
+	json_t *doc = json_pack("{s:o, s:s, s:i, s:o, s:o, s:i}", "instance",
+	    report_text(o->instance), "version", o->version, "pid", (int)getpid(), "started",
+	    json_integer(o->started.wall_s), "uptime", json_count(up_s), "workers",
+	    (int)o->workers);
 
 	json_object_set_new(doc, "cipher", json_string(aead_backend_name()));
 	json_object_set_new(doc, "listeners", listeners(o));

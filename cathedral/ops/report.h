@@ -11,6 +11,12 @@
 
 #define REPORT_ENTRIES_MAX 10000 /* of a list; more are cut off and "truncated" is true */
 
+/*
+ * A string that did not come from us.  What is not UTF-8 has no place in JSON: then every byte that
+ * is not ASCII becomes a question mark.
+ */
+json_t *report_text(const char *text);
+
 json_t *report_status(const struct overview *o, struct instant now);
 json_t *report_federation(const struct overview *o, struct instant now);
 json_t *report_counters(const struct overview *o);

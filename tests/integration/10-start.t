@@ -199,7 +199,7 @@ $files
 user no-such-user" 'user no-such-user does not exist'
 if [ -n "$REAL_ROOT" ]; then
 	fails "listen 192.0.2.1:4600
-$files" 'started as root without a user to become'
+$files" 'started as root without a user to become: write "user NAME" there'
 	fails "listen 192.0.2.1:4600
 $files
 user root" 'user root is root'

@@ -29,6 +29,7 @@ struct fixture {
 	struct event_base *base;
 	struct control *control;
 	bool refuse_reload;
+	const char *word; /* that a refused reload tells of */
 	int reloads;
 };
 
@@ -38,7 +39,8 @@ fake_reload(void *arg, struct fault *why)
 	struct fixture *f = arg;
 
 	f->reloads++;
-	return !f->refuse_reload || fault_set(why, "settings: line 3: unknown word \"x\"");
+	return !f->refuse_reload ||
+	       fault_set(why, "settings: line 3: unknown word \"%s\"", f->word);
 }
 
 static struct control *
@@ -63,6 +65,7 @@ setup(void **state)
 	struct fault why = { "" };
 
 	assert_non_null(f);
+	f->word = "x";
 	f->scratch = scratch_make();
 	f->path = scratch_name(&f->scratch, "control");
 	f->base = event_base_new();
@@ -171,6 +174,34 @@ test_status_says_why_the_files_were_refused(void **state)
 	doc = ask(f, "status\n");
 	assert_json(json_object_get(doc, "reload"),
 	    "{\"ok\": false, \"at\": 1700000000, \"count\": 1, \"error\": \"line 7\"}");
+	json_decref(doc);
+}
+
+/* Files may hold any bytes, and faults are cut off anywhere; JSON is UTF-8. */
+static void
+test_text_that_is_not_utf8(void **state)
+{
+	struct fixture *f = *state;
+	json_t *doc;
+
+	f->refuse_reload = true;
+	f->word = "fl\xf6"
+		  "ck";
+	assert_answer(
+	    f, "reload\n", "{\"error\": \"settings: line 3: unknown word \\\"fl?ck\\\"\"}");
+	f->word = "fl\xc3\xb6"
+		  "ck";
+	assert_answer(f, "reload\n",
+	    "{\"error\": \"settings: line 3: unknown word \\\"fl\xc3\xb6"
+	    "ck\\\"\"}");
+
+	f->small.overview.instance = "M\xfcnchen";
+	f->small.reload.ok = false;
+	fault_set(&f->small.reload.fault, "%s", "line 7: \xc3");
+	doc = ask(f, "status\n");
+	assert_string_equal(json_string_value(json_object_get(doc, "instance")), "M?nchen");
+	assert_json(json_object_get(doc, "reload"),
+	    "{\"ok\": false, \"at\": 1700000000, \"count\": 1, \"error\": \"line 7: ?\"}");
 	json_decref(doc);
 }
 
@@ -495,6 +526,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_status),
 		TEST(test_status_says_why_the_files_were_refused),
+		TEST(test_text_that_is_not_utf8),
 		TEST(test_tunnels),
 		TEST(test_tunnels_are_sorted_and_cut_off),
 		TEST(test_liturgies),
