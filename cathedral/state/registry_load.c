@@ -8,6 +8,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -368,5 +371,8 @@ registry_load(const struct registry_source *source, const struct registry *old, 
 	free(l.parts.flocks);
 	free(l.parts.xflocks);
 	settings_free(&l.settings);
+#ifdef __GLIBC__
+	malloc_trim(0); /* bundles are read whole, by megabytes, of which hardly anything is kept */
+#endif
 	return r;
 }
