@@ -66,7 +66,7 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	site_sweep(l->world.site, clock_now().mono_ns);
-	publish_reclaim(l->world.site->publish);
+	reload_settle(l->reload);
 }
 
 /* Whoever watches us is to hear nothing as soon as one worker hangs. */

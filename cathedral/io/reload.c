@@ -22,6 +22,7 @@ struct reload {
 	struct watch *watch;
 	struct event *soon, *retry;
 	uint64_t first_ns; /* of the changes that wait; 0: none waits */
+	bool settling;     /* a batch may still go by the registry before */
 };
 
 /* "3 flocks", "1 flock (-2)"; returns how many bytes that took. */
@@ -76,9 +77,9 @@ put_in_force(struct reload *r, struct registry *next, struct fault *why)
 		registry_free(next);
 		return fault_set(why, "out of memory");
 	}
+	r->settling = !publish_reclaim(site->publish);
 	site_purge(site);
 	pushed = pipeline_push_ambries(r->options.pipeline, clock_now());
-	publish_reclaim(site->publish);
 	log_info("registry: %s; %zu ambr%s sent unasked", reload_summary(&after, &before, text),
 	    pushed, pushed == 1 ? "y" : "ies");
 	return true;
@@ -93,6 +94,17 @@ read_files(struct reload *r, struct fault *why)
 	watch_renew(r->watch);
 	next = registry_load(r->options.source, old, why);
 	return next != NULL && put_in_force(r, next, why);
+}
+
+void
+reload_settle(struct reload *r)
+{
+	struct site *site = r->options.site;
+
+	if (!r->settling || !publish_reclaim(site->publish))
+		return;
+	r->settling = false;
+	site_purge(site);
 }
 
 /* The same fault again, when nobody asked, is no news. */

@@ -34,6 +34,12 @@ bool reload_now(struct reload *r, struct fault *why);
 /* The same a moment later, once for several calls. */
 void reload_soon(struct reload *r);
 
+/*
+ * To be called from time to time: frees the registry before, and once no reader goes by it any
+ * more, forgets what a late batch remembered of devices that are gone.
+ */
+void reload_settle(struct reload *r);
+
 const struct overview_reload *reload_state(const struct reload *r);
 
 /*

@@ -71,7 +71,7 @@ open_site(struct fixture *f)
 		fail_msg("%s", why.text);
 	options.tunnels_max = options.liturgies_max = options.identities_max = options.replays_max =
 	    1024;
-	f->site = site_create(&options, first, 1, &f->random);
+	f->site = site_create(&options, first, 2, &f->random);
 	f->stats = aligned_alloc(_Alignof(struct stats), sizeof(*f->stats));
 	assert_non_null(f->site);
 	assert_non_null(f->stats);
@@ -126,6 +126,41 @@ static size_t
 devices(const struct fixture *f)
 {
 	return registry_counts(publish_current(f->site->publish)).devices;
+}
+
+static void
+stay_empty(struct tunnel *t, bool created, void *arg)
+{
+	(void)t;
+	(void)created;
+	(void)arg;
+}
+
+/* A worker in the middle of a batch goes by what was in force when the batch began. */
+static void
+test_what_a_late_batch_remembers_is_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	struct flock_id flock = { 0xcafeba00 };
+	struct tunnel_key key = tunnel_key(flock, flock, tunnel_between(2, 1));
+	struct fault why = { "" };
+
+	write_key(f, "00000002");
+	scratch_write(&f->s, "settings", TWO);
+	assert_true(reload_now(f->reload, &why));
+
+	publish_enter(f->site->publish, 1);
+	scratch_write(&f->s, "settings", ONE);
+	assert_true(reload_now(f->reload, &why));
+	assert_int_equal(tunnels_change(f->site->tunnels, &key, (struct device_id){ 2 }, true,
+			     clock_now().mono_ns, stay_empty, NULL),
+	    TUNNELS_OK);
+	reload_settle(f->reload);
+	assert_int_equal(tunnels_count(f->site->tunnels), 1);
+	publish_leave(f->site->publish, 1);
+	reload_settle(f->reload);
+	assert_int_equal(tunnels_count(f->site->tunnels), 0);
+	assert_true(publish_reclaim(f->site->publish));
 }
 
 static void
@@ -285,6 +320,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_it_begins_well),
+		TEST(test_what_a_late_batch_remembers_is_forgotten),
 		TEST(test_a_good_change_is_put_in_force),
 		TEST(test_a_bad_change_changes_nothing_but_the_state),
 		TEST(test_changed_files_are_read_by_themselves),
