@@ -152,7 +152,7 @@ const struct conf_option conf_options[] = {
 	{ "replays_max", UINT(replays_max, 1024, 1 << 27), .fallback = "1048576",
 	    .arguments = "COUNT", .help = "accepted offers remembered against repetition" },
 	{ "offer_rate", UINT(offer_rate, 1, 1000000), .fallback = "512", .arguments = "COUNT",
-	    .help = "offers accepted from one device per second, twice that at once" },
+	    .help = "offers accepted from one device per second and worker, twice that at once" },
 	{ "lookups_max", UINT(lookups_max, 16, 65536), .fallback = "1024", .arguments = "COUNT",
 	    .help = "packets under unknown identities that may wait for their search" },
 	{ "lookup_percent", UINT(lookup_percent, 1, 100), .fallback = "10", .arguments = "PERCENT",
