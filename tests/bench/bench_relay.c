@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What relaying a packet costs between receiving and sending it, in clear and shrouded, with few
+ * and with many other tunnels known; against the two masks of a shrouded packet alone.  No padding,
+ * so that both have the same bytes to mask.  What is compared takes turns in every round; the time
+ * is this thread's CPU time.
+ */
+#include "protocol/crypto/aead.h"
+#include "tests/support/crowd.h"
+#include "tests/support/figure.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCHES 10 /* a round's, of each kind */
+#define ROUNDS  61
+#define POOL    1024 /* different tunnels whose packets take turns, when there are so many */
+
+static const size_t sizes[] = { 100, 1300 };
+static const size_t tunnels[] = { 1, 1000, 100000 };
+
+#define SIZES  2
+#define GROUND 3
+
+/* Packets of one kind, ready to be received. */
+struct pool {
+	size_t count, len;
+	uint8_t *bytes; /* count of len */
+};
+
+/* A cathedral that knows so many tunnels. */
+struct ground {
+	struct site *site;
+	struct drain drain;
+	struct stats stats;
+	struct pipeline *pipeline;
+	struct pool pools[2][SIZES]; /* by listener and size */
+};
+
+static const struct crowd_places places = {
+	{ { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1 }, 1000 },
+	{ { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 2 }, 1000 },
+};
+
+static struct instant now = { 1000 * NS_PER_S, 1790000000 };
+static struct random randomness;
+static struct crowd_batch *batch;
+
+static void
+pool_fill(struct pool *p, struct ground *g, size_t flocks, uint8_t listener, size_t size)
+{
+	struct crowd_packet what = { .listener = listener, .len = size };
+
+	p->count = flocks < POOL ? flocks : POOL;
+	p->len = listener == 0 ? size : SHROUD_HEADER_SIZE + size + 1;
+	p->bytes = malloc(p->count * p->len);
+	if (p->bytes == NULL)
+		abort();
+	for (size_t n = 0; n < p->count; n++) {
+		what.flock = n * flocks / p->count;
+		crowd_packet(p->bytes + n * p->len, &what, g->site, now, &randomness);
+	}
+}
+
+static void
+ground_open(struct ground *g, size_t flocks)
+{
+	struct site_options options = SITE_OPTIONS_DEFAULT;
+
+	options.listener_count = 2;
+	options.listeners[1].shrouded = true;
+	options.mtu = 0; /* no padding */
+	g->site = site_create(&options, crowd_registry(flocks, 2, &randomness), 1, &randomness);
+	if (g->site == NULL)
+		abort();
+	crowd_meet(g->site, flocks, &places, now.mono_ns);
+	drain_init(&g->drain);
+	g->pipeline = pipeline_create(g->site, 0, &g->drain.sender, &g->stats, &randomness);
+	for (uint8_t listener = 0; listener < 2; listener++) {
+		for (size_t n = 0; n < SIZES; n++)
+			pool_fill(&g->pools[listener][n], g, flocks, listener, sizes[n]);
+	}
+}
+
+static void
+load(const struct pool *p, size_t first, uint8_t listener)
+{
+	for (size_t n = 0; n < PIPELINE_BATCH; n++) {
+		struct packet *pkt = batch->at[n];
+
+		packet_reset(pkt, p->len);
+		memcpy(pkt->head, p->bytes + (first + n) % p->count * p->len, p->len);
+		pkt->from = places.first;
+		pkt->listener = listener;
+		pkt->nat_port = false;
+	}
+}
+
+/* Nanoseconds a packet: traffic of one tunnel alone, or of as many as the pool has. */
+static double
+relay_ns(struct ground *g, uint8_t listener, size_t size, bool spread)
+{
+	static size_t next;
+	struct pool p = g->pools[listener][size];
+	uint64_t took = 0;
+
+	if (!spread)
+		p.count = 1;
+	for (int n = 0; n < BATCHES; n++) {
+		uint64_t start;
+
+		load(&p, next, listener);
+		next += PIPELINE_BATCH;
+		start = clock_thread_cpu_ns();
+		pipeline_run(g->pipeline, batch->at, PIPELINE_BATCH, now);
+		took += clock_thread_cpu_ns() - start;
+	}
+	return (double)took / BATCHES / PIPELINE_BATCH;
+}
+
+/* Nanoseconds for taking one mask off and putting another on, nothing else. */
+static double
+masks_ns(const struct pool *p)
+{
+	static struct kmac_prefix prefix;
+	struct kmac_job jobs[PIPELINE_BATCH];
+	uint64_t took = 0;
+
+	for (int n = 0; n < BATCHES; n++) {
+		uint64_t start;
+
+		load(p, 0, 1);
+		start = clock_thread_cpu_ns();
+		for (size_t k = 0; k < PIPELINE_BATCH; k++) {
+			uint8_t *at = batch->at[k]->head;
+
+			jobs[k] = shroud_job(
+			    &prefix, at, at + SHROUD_HEADER_SIZE, p->len - SHROUD_HEADER_SIZE);
+		}
+		kmac_mask(jobs, PIPELINE_BATCH);
+		kmac_mask(jobs, PIPELINE_BATCH);
+		took += clock_thread_cpu_ns() - start;
+	}
+	return (double)took / BATCHES / PIPELINE_BATCH;
+}
+
+static double results[GROUND][2][SIZES][2][ROUNDS], masks[SIZES][ROUNDS];
+
+static void
+run_round(struct ground *grounds, size_t round)
+{
+	for (size_t size = 0; size < SIZES; size++) {
+		masks[size][round] = masks_ns(&grounds[0].pools[1][size]);
+		for (uint8_t listener = 0; listener < 2; listener++) {
+			for (int kind = 0; kind < 2 * GROUND; kind++)
+				results[kind / 2][listener][size][kind % 2][round] =
+				    relay_ns(&grounds[kind / 2], listener, size, kind % 2);
+		}
+	}
+}
+
+/* With which goal a growth is printed: the pages that are touched may cost, the look-up may not. */
+static void
+report_kind(uint8_t listener, size_t size, size_t rounds)
+{
+	double base = 0, mask = median(masks[size], rounds);
+	char name[96];
+
+	for (int spread = 0; spread < 2; spread++) {
+		for (size_t g = 0; g < GROUND; g++) {
+			double ns = median(results[g][listener][size][spread], rounds);
+			struct figure f = { name, ns, "ns/packet", ns / mask,
+				listener == 1 ? "the two masks" : NULL, NULL };
+
+			snprintf(name, sizeof(name), "relay %s %zu B, %s, %zu tunnel%s known",
+			    listener == 0 ? "clear" : "shrouded", sizes[size],
+			    spread ? "of many" : "of one", tunnels[g], g == 0 ? "" : "s");
+			figure_print(&f);
+			if (g == 0) {
+				base = ns;
+				continue;
+			}
+			f = (struct figure){ name, 100 * (ns / base - 1), "% more than 1", 0, NULL,
+				NULL };
+			figure_print(&f);
+		}
+	}
+}
+
+int
+main(void)
+{
+	static struct ground grounds[GROUND];
+	size_t rounds = bench_is_short() ? 9 : ROUNDS;
+	uint64_t dropped = 0;
+
+	if (!aead_init())
+		return EXIT_FAILURE;
+	random_from_seed(&randomness, 1);
+	batch = crowd_batch_create();
+	for (size_t g = 0; g < GROUND; g++)
+		ground_open(&grounds[g], (tunnels[g] + 3) / 4);
+	for (size_t round = 0; round < rounds; round++)
+		run_round(grounds, round);
+	for (size_t size = 0; size < SIZES; size++) {
+		struct figure f = { "", median(masks[size], rounds), "ns/packet", 0, NULL, NULL };
+		char name[64];
+
+		snprintf(name, sizeof(name), "two masks of %zu B alone", sizes[size] + 1);
+		f.name = name;
+		figure_print(&f);
+		for (uint8_t listener = 0; listener < 2; listener++)
+			report_kind(listener, size, rounds);
+	}
+	for (size_t g = 0; g < GROUND; g++) {
+		for (int v = 0; v < VERDICT_COUNT; v++)
+			dropped +=
+			    v != VERDICT_RELAYED ? stats_get(&grounds[g].stats.verdicts[v]) : 0;
+	}
+	if (dropped > 0) {
+		fprintf(stderr, "%lu packets were not relayed\n", (unsigned long)dropped);
+		return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
+}
