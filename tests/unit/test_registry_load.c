@@ -175,6 +175,45 @@ federation_needs_its_secret(void **state)
 	place_remove(&p);
 }
 
+/* Relative to the settings file, wherever the process runs. */
+static void
+bundle_paths_are_relative_to_the_settings(void **state)
+{
+	const struct bundle_plan plan = { flock_a, flock_a, PLACE_EXPIRES, 9 };
+	struct place p;
+	struct registry *r;
+	struct fault why;
+	char text[1024], before[1024];
+
+	(void)state;
+	place_make(&p, &randomness);
+	assert_true(file_make_folder(place_name(&p, "below").path, 0700, &why));
+	place_write_bundle(&p, "below/bundle", &plan);
+	place_say(&p, "flock aa00 {\nallow 1 spi 1 0\nambry below/bundle\n}\n");
+	r = place_load(&p, NULL);
+	assert_int_equal(registry_counts(r).ambries, 1);
+	registry_free(r);
+
+	snprintf(text, sizeof(text), "flock aa00 {\nallow 1 spi 1 0\nambry %s\n}\n",
+	    place_name(&p, "below/bundle").path);
+	place_say(&p, text);
+	r = place_load(&p, NULL);
+	assert_int_equal(registry_counts(r).ambries, 1);
+	registry_free(r);
+
+	/* A settings file named without a folder is in the current one. */
+	assert_non_null(getcwd(before, sizeof(before)));
+	assert_int_equal(chdir(p.dir.path), 0);
+	p.source.settings = "settings";
+	place_say(&p, "flock aa00 {\nallow 1 spi 1 0\nambry below/bundle\n}\n");
+	r = registry_load(&p.source, NULL, &why);
+	assert_int_equal(chdir(before), 0);
+	assert_non_null(r);
+	assert_int_equal(registry_counts(r).ambries, 1);
+	registry_free(r);
+	place_remove(&p);
+}
+
 /* ---- numbers that nobody has yet ---- */
 
 static void
@@ -293,6 +332,7 @@ main(void)
 		cmocka_unit_test(bundles_that_are_wrong_are_named),
 		cmocka_unit_test(bundles_of_pairs_that_are_wrong_are_named),
 		cmocka_unit_test(federation_needs_its_secret),
+		cmocka_unit_test(bundle_paths_are_relative_to_the_settings),
 		cmocka_unit_test(what_is_not_in_memory_is_on_disk),
 		cmocka_unit_test(a_pair_is_on_disk_either_way_round),
 		cmocka_unit_test(a_flock_costs_what_its_devices_need),

@@ -7,6 +7,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -258,45 +259,6 @@ an_expired_bundle_is_no_fault(void **state)
 	place_remove(&p);
 }
 
-/* Relative to the settings file, wherever the process runs. */
-static void
-bundle_paths_are_relative_to_the_settings(void **state)
-{
-	const struct bundle_plan plan = { flock_a, flock_a, PLACE_EXPIRES, 9 };
-	struct place p;
-	struct registry *r;
-	struct fault why;
-	char text[1024], before[1024];
-
-	(void)state;
-	place_make(&p, &randomness);
-	assert_true(file_make_folder(place_name(&p, "below").path, 0700, &why));
-	place_write_bundle(&p, "below/bundle", &plan);
-	place_say(&p, "flock aa00 {\nallow 1 spi 1 0\nambry below/bundle\n}\n");
-	r = place_load(&p, NULL);
-	assert_int_equal(generation(r, flock_a, flock_a), 9);
-	registry_free(r);
-
-	snprintf(text, sizeof(text), "flock aa00 {\nallow 1 spi 1 0\nambry %s\n}\n",
-	    place_name(&p, "below/bundle").path);
-	place_say(&p, text);
-	r = place_load(&p, NULL);
-	assert_int_equal(generation(r, flock_a, flock_a), 9);
-	registry_free(r);
-
-	/* A settings file named without a folder is in the current one. */
-	assert_non_null(getcwd(before, sizeof(before)));
-	assert_int_equal(chdir(p.dir.path), 0);
-	p.source.settings = "settings";
-	place_say(&p, "flock aa00 {\nallow 1 spi 1 0\nambry below/bundle\n}\n");
-	r = registry_load(&p.source, NULL, &why);
-	assert_int_equal(chdir(before), 0);
-	assert_non_null(r);
-	assert_int_equal(generation(r, flock_a, flock_a), 9);
-	registry_free(r);
-	place_remove(&p);
-}
-
 /* Two names of one file: the one that the settings name now is the one that is read. */
 static void
 the_name_of_a_bundle_may_change(void **state)
@@ -333,7 +295,6 @@ main(void)
 		cmocka_unit_test(bundles_are_kept_until_they_change),
 		cmocka_unit_test(a_young_bundle_is_read_again),
 		cmocka_unit_test(an_expired_bundle_is_no_fault),
-		cmocka_unit_test(bundle_paths_are_relative_to_the_settings),
 		cmocka_unit_test(the_name_of_a_bundle_may_change),
 	};
 
