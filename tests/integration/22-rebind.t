@@ -44,7 +44,10 @@ direct_to() {
 seen_at() {
 	events "$1" 'select(.event == "info") | .local' | tail -n 1
 }
-wait_for 20 direct_to f-e "$(seen_at e-f)"
+direct() {
+	direct_to f-e "$(seen_at e-f)"
+}
+wait_for 25 direct
 ok $? "e and f found the direct way"
 before=$(seen_at e-f)
 sleep 1 # so that the direct way was used for a while
@@ -58,7 +61,7 @@ for end in a-b c-d e-f; do
 	wait_for 8 seen_again "$end"
 	ok $? "$end is told that it is seen elsewhere now"
 done
-wait_for 8 direct_to f-e "$(seen_at e-f)"
+wait_for 8 direct
 ok $? "f is told e's new address"
 [ "$before" != "$(seen_at e-f)" ]
 ok $? "which is a new one"
