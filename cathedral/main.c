@@ -31,6 +31,7 @@ struct cathedral {
 	struct conf conf;
 	struct random random;
 	struct registry_source source;
+	struct endpoint own[2 * LISTENERS_MAX]; /* as bound, and as others see it */
 	struct pidfile pidfile;
 	struct sockets sockets;
 	struct loop *loop;
@@ -100,6 +101,19 @@ options_read(int argc, char **argv)
 	return o;
 }
 
+static void
+own_addresses(struct cathedral *c)
+{
+	const struct site_options *o = &c->conf.site;
+
+	for (size_t n = 0; n < o->listener_count; n++) {
+		c->own[2 * n] = o->listeners[n].main;
+		c->own[2 * n + 1] = o->listeners[n].advertised;
+	}
+	c->source.own = c->own;
+	c->source.own_count = 2 * o->listener_count;
+}
+
 static bool
 conf_open(struct cathedral *c, const char *path, struct fault *why)
 {
@@ -112,6 +126,7 @@ conf_open(struct cathedral *c, const char *path, struct fault *why)
 		.secretdir = c->conf.secretdir,
 		.hash = hash_key_new(&c->random),
 	};
+	own_addresses(c);
 	if (c->conf.federation_secret[0] != '\0')
 		c->source.federation = c->conf.federation_secret;
 	return true;

@@ -120,7 +120,7 @@ hear_liturgy(struct pipeline *p, const struct packet *pkt, const struct opened *
 	};
 
 	if (!liturgies_hear(p->site->liturgies, &heard, &ignored))
-		return VERDICT_DROP_TABLE_FULL;
+		return ignored.quota ? VERDICT_DROP_QUOTA : VERDICT_DROP_TABLE_FULL;
 	return VERDICT_CONSUMED;
 }
 

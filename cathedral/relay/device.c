@@ -120,7 +120,7 @@ device_liturgy(struct pipeline *p, const struct packet *pkt, const struct opened
 	};
 
 	if (!liturgies_hear(p->site->liturgies, &heard, &out))
-		return VERDICT_DROP_TABLE_FULL;
+		return out.quota ? VERDICT_DROP_QUOTA : VERDICT_DROP_TABLE_FULL;
 	to = recipient_of(p, pkt, &o->party, o->header.flock_src, !out.unproven);
 	if (out.remember)
 		answer_remembrance(p, &to);

@@ -50,7 +50,7 @@ send_on(
 {
 	bool shrouded = p->site->options.listeners[route->listener].shrouded;
 
-	if (pkt->peer != NULL && route->federated)
+	if ((pkt->peer != NULL && route->federated) || endpoint_equal(&pkt->from, &route->at))
 		return VERDICT_DROP_LOOP;
 	if (shrouded && SHROUD_HEADER_SIZE + pkt->len + 1 > PACKET_MAX)
 		return VERDICT_DROP_TOO_LARGE;
@@ -101,15 +101,26 @@ struct learn {
 	bool wrong_sender, learned;
 };
 
+/* Whether the packet came from where the tunnel is: at its device, or at its cathedral. */
+static bool
+is_there(const struct tunnel *t, const struct packet *pkt)
+{
+	return t->federated == (pkt->peer != NULL) && t->listener == pkt->listener &&
+	       endpoint_equal(&t->at, &pkt->from);
+}
+
 static void
 learn_change(struct tunnel *t, bool created, void *arg)
 {
 	struct learn *l = arg;
+	bool there = is_there(t, l->pkt);
 
 	(void)created;
-	l->wrong_sender = l->checked && (t->federated || t->listener != l->pkt->listener ||
-					    !endpoint_equal(&t->at, &l->pkt->from));
-	if (l->wrong_sender || l->spi == t->rx_active || l->spi == t->rx_pending)
+	l->wrong_sender = l->checked && !there;
+	/* An SPI is believed only from there, or under the device's own shroud. */
+	if (!there && (l->pkt->peer != NULL || !l->pkt->shrouded))
+		return;
+	if (l->spi == t->rx_active || l->spi == t->rx_pending)
 		return;
 	l->learned = t->rx_learned != l->spi;
 	t->rx_learned = l->spi;

@@ -91,6 +91,36 @@ open_sealed(
 	return check_number(ret);
 }
 
+/*
+ * Nobody is where a cathedral is: packets for such a tunnel would go round between cathedrals, or
+ * from this one to itself, for ever.
+ */
+static bool
+is_cathedral(const struct pipeline *p, const struct endpoint *at)
+{
+	const struct site_options *o = &p->site->options;
+	size_t count;
+	const struct registry_peer *peers = registry_peers(p->registry, &count);
+
+	for (size_t n = 0; n < o->listener_count; n++) {
+		const struct listener *l = &o->listeners[n];
+		bool own_ip =
+		    endpoint_same_ip(at, &l->main) || endpoint_same_ip(at, &l->advertised);
+
+		if (own_ip && (at->port == l->main.port || at->port == l->nat_port))
+			return true;
+	}
+	for (size_t n = 0; n < count; n++) {
+		const struct registry_peer *peer = &peers[n];
+
+		if (endpoint_same_ip(at, &peer->at) &&
+		    (at->port == peer->at.port || at->port == peer->clear_port ||
+			at->port == peer->shroud_port))
+			return true;
+	}
+	return false;
+}
+
 static enum verdict
 admit(struct pipeline *p, const struct replay_mark *mark)
 {
@@ -99,6 +129,8 @@ admit(struct pipeline *p, const struct replay_mark *mark)
 		return VERDICT_CONSUMED;
 	case REPLAY_SEEN:
 		return VERDICT_DROP_REPLAY;
+	case REPLAY_QUOTA:
+		return VERDICT_DROP_QUOTA;
 	case REPLAY_FULL:
 		break;
 	}
@@ -126,6 +158,8 @@ offers_open_device(struct pipeline *p, const struct packet *pkt, struct opened *
 
 	if (pkt->peer != NULL)
 		return VERDICT_DROP_BAD_TYPE;
+	if (is_cathedral(p, &pkt->from))
+		return VERDICT_DROP_SENDER;
 	if (!offer_header_decode(&ret->header, pkt->head, pkt->len))
 		return VERDICT_DROP_SIZE;
 	v = find_party(p, pkt, ret);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cathedral/state/liturgies.h"
 
+#include "cathedral/state/quota.h"
 #include "cathedral/state/table.h"
 #include "cathedral/state/tunnels.h"
 
@@ -44,6 +45,7 @@ struct entry {
 
 struct liturgies {
 	struct table *table;
+	struct quota *quota;
 };
 
 struct liturgies *
@@ -61,8 +63,9 @@ liturgies_create(size_t capacity, struct random *r)
 	if (l == NULL)
 		return NULL;
 	l->table = table_create(&shape, hash_key_new(r));
-	if (l->table == NULL) {
-		free(l);
+	l->quota = quota_create(capacity, LITURGIES_PER_DEVICE, r);
+	if (l->table == NULL || l->quota == NULL) {
+		liturgies_destroy(l);
 		return NULL;
 	}
 	return l;
@@ -74,6 +77,7 @@ liturgies_destroy(struct liturgies *l)
 	if (l == NULL)
 		return;
 	table_destroy(l->table);
+	quota_destroy(l->quota);
 	free(l);
 }
 
@@ -89,12 +93,28 @@ is_live(const struct entry *e, uint64_t now_ns)
 	return now_ns < e->seen_ns + ENTRY_TTL_NS;
 }
 
+/* What an entry that goes away held. */
+static void
+entry_release(struct liturgies *l, const struct entry *e)
+{
+	if (e->key.kind != INDEX)
+		quota_give_back(l->quota, e->key.flock, e->device);
+}
+
+struct sweep {
+	struct liturgies *liturgies;
+	uint64_t now_ns;
+};
+
 static bool
 entry_gone(void *at, void *arg)
 {
-	const uint64_t *now_ns = arg;
+	const struct sweep *sweep = arg;
 
-	return !is_live(at, *now_ns);
+	if (is_live(at, sweep->now_ns))
+		return false;
+	entry_release(sweep->liturgies, at);
+	return true;
 }
 
 static bool
@@ -109,23 +129,55 @@ bit_set(uint64_t bits[static 4], uint8_t n)
 	bits[n / 64] |= UINT64_C(1) << (n % 64);
 }
 
-/* The entry with this key, made if there is none; NULL when the shard is full of live ones. */
 static struct entry *
-entry_get(struct table_shard *s, const struct key *key, uint64_t now_ns, bool *created)
+entry_make(struct liturgies *l, struct table_shard *s, const struct key *key, uint64_t now_ns)
+{
+	struct sweep sweep = { .liturgies = l, .now_ns = now_ns };
+	struct entry *e = table_insert(s, key);
+
+	if (e == NULL && table_sweep(s, SWEEP_WHEN_FULL, entry_gone, &sweep) > 0)
+		e = table_insert(s, key);
+	return e;
+}
+
+/* The index of a domain, made if there is none; NULL when the shard is full of live entries. */
+static struct entry *
+index_get(struct liturgies *l, struct table_shard *s, struct flock_id flock, uint64_t now_ns)
+{
+	struct key key = key_of(flock, INDEX, 0);
+	struct entry *e = table_find(s, &key);
+
+	if (e == NULL)
+		e = entry_make(l, s, &key, now_ns);
+	if (e != NULL)
+		e->seen_ns = now_ns;
+	return e;
+}
+
+/*
+ * The entry of a device, made if there is none, or none that lives, or one of a device that had the
+ * number before: nothing of that one counts.  NULL when there is no room, or no quota.
+ */
+static struct entry *
+entry_get(struct liturgies *l, struct table_shard *s, const struct key *key,
+    const struct liturgy_heard *h, struct liturgy_outcome *ret)
 {
 	struct entry *e = table_find(s, key);
 
-	*created = e == NULL || !is_live(e, now_ns);
-	if (e != NULL && *created) {
+	if (e != NULL && is_live(e, h->now_ns) && e->device.value == h->device.value)
+		return e;
+	if (e != NULL) {
+		entry_release(l, e);
 		table_remove(s, e);
-		e = NULL;
 	}
+	ret->quota = !quota_take(l->quota, key->flock, h->device);
+	if (ret->quota)
+		return NULL;
+	e = entry_make(l, s, key, h->now_ns);
 	if (e == NULL)
-		e = table_insert(s, key);
-	if (e == NULL && table_sweep(s, SWEEP_WHEN_FULL, entry_gone, &now_ns) > 0)
-		e = table_insert(s, key);
-	if (e != NULL)
-		e->seen_ns = now_ns;
+		quota_give_back(l->quota, key->flock, h->device);
+	else
+		e->device = h->device;
 	return e;
 }
 
@@ -171,7 +223,7 @@ is_due(uint64_t *last_ns, uint64_t every_ns, uint64_t now_ns)
 static void
 entry_store(struct entry *e, const struct liturgy_heard *h)
 {
-	e->device = h->device;
+	e->seen_ns = h->now_ns;
 	e->group = h->liturgy->group;
 	e->hidden = h->liturgy->hidden != 0;
 	e->listener = h->listener;
@@ -203,27 +255,18 @@ entry_hear(
 }
 
 static bool
-hear_locked(struct table_shard *s, const struct liturgy_heard *h, struct liturgy_outcome *ret)
+hear_locked(struct liturgies *l, struct table_shard *s, const struct liturgy_heard *h,
+    struct liturgy_outcome *ret)
 {
 	enum kind kind = h->liturgy->flags & LITURGY_SIGNALLING ? SIGNALLING : DISCOVERY;
-	struct key index_key = key_of(h->flock, INDEX, 0);
 	struct key key = key_of(h->flock, kind, h->liturgy->id);
-	bool index_created, created;
-	struct entry *index = entry_get(s, &index_key, h->now_ns, &index_created);
-	struct entry *e;
+	struct entry *index = index_get(l, s, h->flock, h->now_ns);
+	struct entry *e = index == NULL ? NULL : entry_get(l, s, &key, h, ret);
 
-	if (index == NULL)
-		return false;
-	e = entry_get(s, &key, h->now_ns, &created);
 	if (e == NULL)
 		return false;
-	/* A number that passed to another device: nothing of the old one counts. */
-	if (!created && e->device.value != h->device.value) {
-		memset(&e->answered_ns, 0, sizeof(*e) - offsetof(struct entry, answered_ns));
-		created = true;
-	}
+	entry_hear(e, e->seen_ns == 0, h, ret);
 	bit_set(index->present[kind], key.number);
-	entry_hear(e, created, h, ret);
 	if (ret->answer) {
 		list_kind(s, index, DISCOVERY, e, ret);
 		list_kind(s, index, SIGNALLING, e, ret);
@@ -238,7 +281,7 @@ liturgies_hear(struct liturgies *l, const struct liturgy_heard *heard, struct li
 	bool ok;
 
 	memset(ret, 0, sizeof(*ret));
-	ok = hear_locked(s, heard, ret);
+	ok = hear_locked(l, s, heard, ret);
 	table_unlock(s);
 	return ok;
 }
@@ -246,10 +289,13 @@ liturgies_hear(struct liturgies *l, const struct liturgy_heard *heard, struct li
 size_t
 liturgies_sweep(struct liturgies *l, size_t parts, uint64_t now_ns)
 {
-	return table_sweep_part(l->table, parts, entry_gone, &now_ns);
+	struct sweep sweep = { .liturgies = l, .now_ns = now_ns };
+
+	return table_sweep_part(l->table, parts, entry_gone, &sweep);
 }
 
 struct walk {
+	struct liturgies *liturgies;
 	liturgies_visit *visit;
 	void *arg;
 };
@@ -280,13 +326,16 @@ walk_entry(void *at, void *arg)
 	if (e->key.kind == INDEX)
 		return false;
 	copy = entry_copy(e);
-	return !w->visit(&copy, w->arg);
+	if (w->visit(&copy, w->arg))
+		return false;
+	entry_release(w->liturgies, e);
+	return true;
 }
 
 void
 liturgies_each(struct liturgies *l, liturgies_visit *visit, void *arg)
 {
-	struct walk w = { .visit = visit, .arg = arg };
+	struct walk w = { .liturgies = l, .visit = visit, .arg = arg };
 	struct table_shard *s;
 
 	for (unsigned n = 0; (s = table_lock_nth(l->table, n)) != NULL; n++) {

@@ -32,6 +32,7 @@ struct liturgy_outcome {
 	bool answer;   /* with peers below */
 	bool remember; /* remembrance is due */
 	bool federate;
+	bool quota;    /* the device has as many entries as it may have: nothing was recorded */
 	bool unproven; /* the address is new for a known entry: one answer at most */
 	uint8_t peers[LITURGY_PEERS];
 };
@@ -47,12 +48,15 @@ struct liturgy_entry {
 	uint64_t seen_ns;
 };
 
+/* Entries of one device: one of each kind in as many domains as anybody uses. */
+#define LITURGIES_PER_DEVICE 64
+
 struct liturgies;
 
 struct liturgies *liturgies_create(size_t capacity, struct random *r);
 void liturgies_destroy(struct liturgies *l);
 
-/* Records it and says what follows; false when there is no room for a new entry. */
+/* Records it and says what follows; false when there is no room for a new entry, or its quota. */
 bool liturgies_hear(
     struct liturgies *l, const struct liturgy_heard *heard, struct liturgy_outcome *ret);
 

@@ -144,6 +144,8 @@ struct registry_source {
 	const char *secretdir;  /* flock-<hex>/<id>.key and .pub below it */
 	const char *federation; /* path of the federation secret, or NULL */
 	struct hash_key hash;
+	const struct endpoint *own; /* where this cathedral itself is: no peers of its own */
+	size_t own_count;
 };
 
 /*

@@ -20,7 +20,7 @@
 #define PATH_SIZE         4096
 
 /* A file that changed this recently may change again without its times showing it. */
-#define UNSURE_NS (2 * (int64_t)NS_PER_S)
+#define UNSURE_S 2
 
 struct load {
 	const struct registry_source *source;
@@ -45,10 +45,11 @@ bundle_path(const struct load *l, const char *name, char *out)
 	return out;
 }
 
+/* As a mark it may wrap: files may bear any date. */
 static int64_t
 timespec_ns(struct timespec t)
 {
-	return (int64_t)t.tv_sec * (int64_t)NS_PER_S + t.tv_nsec;
+	return (int64_t)((uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec);
 }
 
 static bool
@@ -88,7 +89,7 @@ read_bundle(
 		free(*bytes);
 		return fault_set(why, "%s: changed while it was read", path);
 	}
-	if (mark->ctime_ns + UNSURE_NS > clock_now().wall_s * (int64_t)NS_PER_S)
+	if (mark->ctime_ns > (clock_now().wall_s - UNSURE_S) * (int64_t)NS_PER_S)
 		mark->ctime_ns = 0;
 	return true;
 }
@@ -304,6 +305,30 @@ load_settings(struct load *l)
 	return ok || (fault_prefix(l->why, "%s", l->source->settings), false);
 }
 
+/* One settings file may serve all cathedrals of a federation: nobody is his own peer. */
+static bool
+is_own(const struct registry_source *source, const struct endpoint *at)
+{
+	for (size_t n = 0; n < source->own_count; n++) {
+		if (endpoint_equal(&source->own[n], at))
+			return true;
+	}
+	return false;
+}
+
+static void
+drop_own(struct load *l)
+{
+	struct settings *s = &l->settings;
+	size_t kept = 0;
+
+	for (size_t n = 0; n < s->peer_count; n++) {
+		if (!is_own(l->source, &s->peers[n].at))
+			s->peers[kept++] = s->peers[n];
+	}
+	s->peer_count = kept;
+}
+
 static bool
 load_parts(struct load *l)
 {
@@ -325,6 +350,7 @@ load_parts(struct load *l)
 		fault_prefix(l->why, "%s", l->source->settings);
 		return false;
 	}
+	drop_own(l);
 	l->parts.peers = s->peers;
 	l->parts.peer_count = s->peer_count;
 	return true;

@@ -2,6 +2,7 @@
 #include "cathedral/state/replay.h"
 
 #include "base/seeded_hash.h"
+#include "cathedral/state/quota.h"
 #include "cathedral/state/table.h"
 
 #include <stdlib.h>
@@ -16,6 +17,10 @@
 #define SHARDS          64
 #define SWEEP_WHEN_FULL 256
 
+/* No flock may take more than this part of the room, or one tenant could silence all others. */
+#define FLOCK_PART 4
+#define FLOCKS     65536
+
 struct entry {
 	struct replay_mark mark;
 	uint64_t until_ns;
@@ -23,6 +28,7 @@ struct entry {
 
 struct replay {
 	struct table *table;
+	struct quota *quota;
 	struct hash_key hash;
 };
 
@@ -33,7 +39,7 @@ replay_create(size_t capacity, struct random *r)
 	struct table_shape shape = {
 		.capacity = capacity,
 		.entry_size = sizeof(struct entry),
-		.key_size = sizeof(struct replay_mark),
+		.key_size = sizeof(((struct replay_mark *)NULL)->bytes),
 		.shards = SHARDS,
 	};
 
@@ -41,8 +47,11 @@ replay_create(size_t capacity, struct random *r)
 		return NULL;
 	p->hash = hash_key_new(r);
 	p->table = table_create(&shape, hash_key_new(r));
-	if (p->table == NULL) {
-		free(p);
+	if (p->table != NULL)
+		p->quota =
+		    quota_create(FLOCKS, (uint32_t)(table_capacity(p->table) / FLOCK_PART), r);
+	if (p->table == NULL || p->quota == NULL) {
+		replay_destroy(p);
 		return NULL;
 	}
 	return p;
@@ -54,13 +63,14 @@ replay_destroy(struct replay *p)
 	if (p == NULL)
 		return;
 	table_destroy(p->table);
+	quota_destroy(p->quota);
 	free(p);
 }
 
 struct replay_mark
 replay_mark(const struct replay *p, const struct offer_header *h)
 {
-	struct replay_mark mark;
+	struct replay_mark mark = { .flock = flock_base(h->flock_src) };
 	uint8_t encoded[OFFER_HEADER_SIZE];
 
 	offer_header_encode(h, encoded);
@@ -69,12 +79,29 @@ replay_mark(const struct replay *p, const struct offer_header *h)
 }
 
 static bool
+is_over(const struct entry *e, uint64_t now_ns)
+{
+	return e->until_ns <= now_ns;
+}
+
+/* Quotas are a flock's, not a device's. */
+static const struct device_id nobody;
+
+struct sweep {
+	struct replay *replay;
+	uint64_t now_ns;
+};
+
+static bool
 entry_gone(void *at, void *arg)
 {
 	const struct entry *e = at;
-	const uint64_t *now_ns = arg;
+	const struct sweep *sweep = arg;
 
-	return e->until_ns <= *now_ns;
+	if (!is_over(e, sweep->now_ns))
+		return false;
+	quota_give_back(sweep->replay->quota, e->mark.flock, nobody);
+	return true;
 }
 
 bool
@@ -82,10 +109,34 @@ replay_seen(struct replay *p, const struct replay_mark *mark, uint64_t now_ns)
 {
 	struct table_shard *s = table_lock(p->table, mark);
 	struct entry *e = table_find(s, mark);
-	bool seen = e != NULL && !entry_gone(e, &now_ns);
+	bool seen = e != NULL && !is_over(e, now_ns);
 
 	table_unlock(s);
 	return seen;
+}
+
+/* What is over but not swept yet makes room, both in the shard and in quotas. */
+static enum replay_result
+remember(struct replay *p, struct table_shard *s, const struct replay_mark *mark, uint64_t now_ns)
+{
+	struct sweep sweep = { .replay = p, .now_ns = now_ns };
+	bool allowed = quota_take(p->quota, mark->flock, nobody);
+	struct entry *e;
+
+	if (!allowed && table_sweep(s, SWEEP_WHEN_FULL, entry_gone, &sweep) > 0)
+		allowed = quota_take(p->quota, mark->flock, nobody);
+	if (!allowed)
+		return REPLAY_QUOTA;
+	e = table_insert(s, mark);
+	if (e == NULL && table_sweep(s, SWEEP_WHEN_FULL, entry_gone, &sweep) > 0)
+		e = table_insert(s, mark);
+	if (e == NULL) {
+		quota_give_back(p->quota, mark->flock, nobody);
+		return REPLAY_FULL;
+	}
+	e->mark.flock = mark->flock;
+	e->until_ns = now_ns + REMEMBER_NS;
+	return REPLAY_NEW;
 }
 
 enum replay_result
@@ -95,18 +146,12 @@ replay_admit(struct replay *p, const struct replay_mark *mark, uint64_t now_ns)
 	struct entry *e = table_find(s, mark);
 	enum replay_result result = REPLAY_NEW;
 
-	if (e != NULL && !entry_gone(e, &now_ns)) {
+	if (e == NULL)
+		result = remember(p, s, mark, now_ns);
+	else if (is_over(e, now_ns))
+		e->until_ns = now_ns + REMEMBER_NS;
+	else
 		result = REPLAY_SEEN;
-	} else {
-		if (e == NULL)
-			e = table_insert(s, mark);
-		if (e == NULL && table_sweep(s, SWEEP_WHEN_FULL, entry_gone, &now_ns) > 0)
-			e = table_insert(s, mark);
-		if (e == NULL)
-			result = REPLAY_FULL;
-		else
-			e->until_ns = now_ns + REMEMBER_NS;
-	}
 	table_unlock(s);
 	return result;
 }
@@ -114,7 +159,9 @@ replay_admit(struct replay *p, const struct replay_mark *mark, uint64_t now_ns)
 size_t
 replay_sweep(struct replay *p, size_t parts, uint64_t now_ns)
 {
-	return table_sweep_part(p->table, parts, entry_gone, &now_ns);
+	struct sweep sweep = { .replay = p, .now_ns = now_ns };
+
+	return table_sweep_part(p->table, parts, entry_gone, &sweep);
 }
 
 size_t

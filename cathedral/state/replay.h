@@ -21,6 +21,7 @@ void replay_destroy(struct replay *p);
 
 struct replay_mark {
 	uint8_t bytes[16];
+	struct flock_id flock; /* base: whose room it takes */
 };
 
 /* What stands for an offer: a keyed hash over sender, flocks and seed. */
@@ -29,7 +30,8 @@ struct replay_mark replay_mark(const struct replay *p, const struct offer_header
 /* Cheap look before anything costly. */
 bool replay_seen(struct replay *p, const struct replay_mark *mark, uint64_t now_ns);
 
-enum replay_result { REPLAY_NEW, REPLAY_SEEN, REPLAY_FULL };
+/* REPLAY_QUOTA: this flock's offers have a quarter of the room, which is all they may have. */
+enum replay_result { REPLAY_NEW, REPLAY_SEEN, REPLAY_QUOTA, REPLAY_FULL };
 
 /* Remembers it: of two that come at once exactly one is REPLAY_NEW. */
 enum replay_result replay_admit(struct replay *p, const struct replay_mark *mark, uint64_t now_ns);

@@ -25,12 +25,13 @@
 	X(DROP_BAD_SIGNATURE, "bad_signature", "offer is not signed by its device")                \
 	X(DROP_BAD_TYPE, "bad_type", "offer of a type that is not its sender's to send")           \
 	X(DROP_TABLE_FULL, "table_full", "no room for another tunnel or liturgy")                  \
-	X(DROP_QUOTA, "quota", "the device has as many tunnels as it may have")                    \
+	X(DROP_QUOTA, "quota", "the device or its flock has as much as it may have")               \
 	X(DROP_NO_TUNNEL, "no_tunnel", "the tunnel is not known here")                             \
 	X(DROP_SPI, "spi", "SPI is none that the receiver listens to")                             \
 	X(DROP_SENDER, "sender", "does not come from where its sender is")                         \
 	X(DROP_CAP, "cap", "over the receiver's Mbit/s")                                           \
-	X(DROP_LOOP, "loop", "came from a cathedral and would go to one")                          \
+	X(DROP_LOOP, "loop",                                                                       \
+	    "would go back to where it came from, or from cathedral to cathedral")                 \
 	X(DROP_STRANGER, "stranger",                                                               \
 	    "catacomb offer from an address that is no federated cathedral")                       \
 	X(DROP_TOO_LARGE, "too_large", "with its shroud it would not fit a datagram")

@@ -3,6 +3,7 @@
 #include "cathedral/relay/forward.h"
 
 #include "protocol/crypto/aead.h"
+#include "protocol/wire/header.h"
 #include "tests/support/seed.h"
 #include "tests/support/stage.h"
 
@@ -361,6 +362,80 @@ each_tunnel_has_its_own_cap(void **state)
 	assert_int_equal(stage_data(&s, &third, 1000), VERDICT_RELAYED);
 }
 
+static size_t
+sacrament(uint8_t *packet, uint32_t spi)
+{
+	struct sacrament_header h = { a, a, spi };
+
+	memset(packet, 0x11, 200);
+	sacrament_header_encode(&h, packet);
+	return 200;
+}
+
+static size_t
+data(uint8_t *packet, uint32_t spi)
+{
+	struct data_header h = { .spi = spi, .flock_src = a, .flock_dst = a };
+
+	memset(packet, 0x11, 200);
+	data_header_encode(&h, packet);
+	return 200;
+}
+
+/* Whoever can send from a cathedral's address must not choose what a local device listens to. */
+static void
+a_cathedral_cannot_teach_spis_of_local_tunnels(void **state)
+{
+	uint8_t packet[200];
+	uint32_t spi;
+
+	(void)state;
+	s.peer_count = 1;
+	s.peers[0].at = stage_peer(0);
+	stage_open(&s);
+	meet(0, 0);
+	spi = (uint32_t)two.d.config.tunnel.value << 16 | 0x4242;
+	stage_from_peer(&s, 0, packet, sacrament(packet, spi));
+	assert_int_equal(stage_from_peer(&s, 0, packet, data(packet, spi)), VERDICT_DROP_SPI);
+}
+
+/* The setting is about data; SPIs are learned from a tunnel's own address in any case. */
+static void
+a_stranger_cannot_teach_spis(void **state)
+{
+	struct arrival in = { .from = stage_peer(77) };
+	uint8_t packet[200];
+	uint32_t spi;
+
+	(void)state;
+	s.options.sender_check = false;
+	stage_open(&s);
+	meet(0, 0);
+	spi = (uint32_t)two.d.config.tunnel.value << 16 | 0x4242;
+	in.bytes = packet;
+	in.len = sacrament(packet, spi);
+	stage_give(&s, &in);
+	in.len = data(packet, spi);
+	assert_int_equal(stage_give(&s, &in), VERDICT_DROP_SPI);
+}
+
+/* Else one packet would go round for ever. */
+static void
+nobody_is_where_a_cathedral_is(void **state)
+{
+	(void)state;
+	s.peer_count = 1;
+	s.peers[0].at = stage_peer(0);
+	s.peers[0].clear_port = 4600;
+	stage_open(&s);
+	meet(0, 0);
+	one.at = s.options.listeners[0].main;
+	assert_int_equal(stage_info(&s, &one), VERDICT_DROP_SENDER);
+	one.at = stage_peer(0);
+	one.at.port = 4600;
+	assert_int_equal(stage_info(&s, &one), VERDICT_DROP_SENDER);
+}
+
 #define ON_STAGE(test) cmocka_unit_test_setup_teardown(test, open_stage, close_stage)
 #define PLANNED(test)  cmocka_unit_test_setup_teardown(test, plan_stage, close_stage)
 
@@ -380,6 +455,9 @@ main(void)
 		ON_STAGE(an_exchange_announces_an_spi),
 		ON_STAGE(an_exchange_needs_both_ends),
 		ON_STAGE(an_exchange_comes_from_where_its_sender_is),
+		PLANNED(a_cathedral_cannot_teach_spis_of_local_tunnels),
+		PLANNED(a_stranger_cannot_teach_spis),
+		PLANNED(nobody_is_where_a_cathedral_is),
 		PLANNED(the_cap_is_the_receivers),
 		PLANNED(an_exchange_is_not_capped),
 		PLANNED(each_tunnel_has_its_own_cap),

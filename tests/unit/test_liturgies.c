@@ -425,6 +425,34 @@ visit(const struct liturgy_entry *e, void *arg)
 	return e->number != v->drop;
 }
 
+/* A device may be in many domains, but not in all of them: others want room, too. */
+static void
+a_device_has_its_quota(void **state)
+{
+	struct liturgies *l = make(100000);
+	unsigned heard = 0, refused = 0;
+
+	(void)state;
+	for (unsigned domain = 0; domain < 256; domain++) {
+		struct liturgy said = { .id = 7 };
+		struct liturgy_heard h = {
+			.flock = { 0xcafeba00 | domain },
+			.device = { 7 },
+			.liturgy = &said,
+			.now_ns = T0,
+		};
+		struct liturgy_outcome out;
+
+		if (liturgies_hear(l, &h, &out))
+			heard++;
+		else
+			refused += out.quota;
+	}
+	assert_int_equal(heard, LITURGIES_PER_DEVICE);
+	assert_int_equal(heard + refused, 256);
+	liturgies_destroy(l);
+}
+
 static void
 a_visit_sees_entries_and_may_remove(void **state)
 {
@@ -466,6 +494,7 @@ main(void)
 		cmocka_unit_test(what_is_federated_is_only_kept),
 		cmocka_unit_test(a_number_may_pass_to_another_device),
 		cmocka_unit_test(a_full_table_refuses_new_ones),
+		cmocka_unit_test(a_device_has_its_quota),
 		cmocka_unit_test(a_visit_sees_entries_and_may_remove),
 	};
 

@@ -149,10 +149,18 @@ a_full_table_refuses(void **state)
 	(void)state;
 	for (int n = 0; n < 5000; n++) {
 		h = fresh();
-		if (admit(p, &h, T0) == REPLAY_NEW)
+		h.flock_src.value += (uint64_t)n << 8;
+		switch (admit(p, &h, T0)) {
+		case REPLAY_NEW:
 			new ++;
-		else
+			break;
+		case REPLAY_FULL:
 			full++;
+			break;
+		case REPLAY_SEEN:
+		case REPLAY_QUOTA:
+			fail();
+		}
 	}
 	assert_true(new >= 64 && full > 0);
 	assert_int_equal(replay_count(p), new);
@@ -162,6 +170,41 @@ a_full_table_refuses(void **state)
 		h = fresh();
 		assert_int_equal(admit(p, &h, T0 + 60 * NS_PER_S), REPLAY_NEW);
 	}
+	replay_destroy(p);
+}
+
+/* However much one flock sends, there is room for the others. */
+static void
+a_flock_has_its_part(void **state)
+{
+	struct replay *p = make(4096);
+	struct offer_header h;
+	unsigned new = 0, quota = 0;
+
+	(void)state;
+	for (int n = 0; n < 8192; n++) {
+		enum replay_result result;
+
+		h = fresh();
+		h.flock_src.value |= (uint64_t)n & 0xff; /* its domains do not count apart */
+		result = admit(p, &h, T0);
+		new += result == REPLAY_NEW;
+		quota += result == REPLAY_QUOTA;
+	}
+	assert_int_equal(new + quota, 8192);
+	assert_true(new >= 4096 / 4 && new < 4096 / 2);
+	for (int n = 0; n < 1024; n++) {
+		h = fresh();
+		h.flock_src.value = 0xbeef00;
+		assert_int_equal(admit(p, &h, T0), REPLAY_NEW);
+	}
+
+	/* What was forgotten counts no more. */
+	for (int part = 0; part < 100; part++)
+		replay_sweep(p, 100, T0 + 60 * NS_PER_S);
+	h = fresh();
+	assert_int_equal(admit(p, &h, T0 + 60 * NS_PER_S), REPLAY_NEW);
+	assert_int_equal(replay_count(p), 1);
 	replay_destroy(p);
 }
 
@@ -197,6 +240,7 @@ main(void)
 		cmocka_unit_test(it_is_remembered_while_it_could_be_fresh),
 		cmocka_unit_test(the_whole_header_is_marked),
 		cmocka_unit_test(a_full_table_refuses),
+		cmocka_unit_test(a_flock_has_its_part),
 		cmocka_unit_test(a_sweep_forgets_what_is_stale),
 	};
 
