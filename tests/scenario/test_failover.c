@@ -133,16 +133,25 @@ devices_move(void **state)
 
 		for (unsigned n = 1; n < 3; n++)
 			world_add_fallback(w, a, n, 0);
+		d->config.liturgy.on = true;
 		world_open(w);
 		scene_run_s(w, 7);
 		for (unsigned n = 0; n < sizeof(order) / sizeof(order[0]); n++) {
+			uint64_t moved_ns = w->now_ns;
+
 			d->cathedral = (uint8_t)order[n];
-			d->answered_ns = d->info_due_ns = w->now_ns;
+			d->answered_ns = d->info_due_ns = moved_ns;
+			/* After the info has shown who it is: only one packet is looked up at a
+			 * time. */
+			d->liturgy_due_ns = moved_ns + 50 * NS_PER_MS;
 			scene_run_s(w, 0.1);
+			/* What others told of it is no reason to let it wait. */
+			assert_true(w->devices[a].liturgy_ns > moved_ns);
 			expect_known(w, a);
 			expect_known(w, a + 1);
 			scene_expect_talk(w, a);
-			scene_run_s(w, 1);
+			/* The same cathedral answers a liturgy every three seconds. */
+			scene_run_s(w, 2);
 		}
 		scene_end(w);
 	}

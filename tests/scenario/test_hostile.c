@@ -389,6 +389,50 @@ shrouds_name_the_sender(void **state)
 	scene_end(w);
 }
 
+/*
+ * One device under the shroud for one pair of flocks, an offer for another inside.  The device of
+ * the third flock has the same identity as that of the first, and the offer is truly its own.
+ */
+static void
+shrouds_name_the_flocks(void **state)
+{
+	struct world *w = scene_begin(1, true, 2);
+	struct world_end ends[] = { { .peer_member = 1 }, { .peer_flock = 1 },
+		{ .flock = 2, .peer_flock = 1 } };
+	unsigned devices[3];
+	struct answer plain;
+	struct device_packet packet;
+
+	(void)state;
+	for (unsigned n = 1; n < 3; n++) {
+		world_add_flock(w);
+		world_add_member(w, n, (uint8_t)(0xb0 + n), 0);
+	}
+	w->flocks[2].members[0].id = w->flocks[0].members[0].id;
+	world_add_pair(w, 0, 1);
+	world_add_pair(w, 1, 2);
+	for (unsigned n = 0; n < 3; n++)
+		devices[n] = world_add_device(w, &ends[n]);
+	world_open(w);
+	scene_run_s(w, 1);
+	for (unsigned n = 0; n < 3; n++)
+		scene_quiet(w, devices[n]);
+	for (unsigned shown = 0; shown < 3; shown++) {
+		for (unsigned inside = 0; inside < 3; inside++) {
+			struct device_moment now = world_moment(w);
+
+			packet = fresh_info(w, devices[inside]);
+			assert_true(answer_unshroud(
+			    &plain, &w->devices[devices[inside]].d, DEVICE_SHROUD_PAIR, &packet));
+			assert_true(device_make_raw(
+			    &w->devices[devices[shown]].d, &now, plain.bytes, plain.len, &packet));
+			scene_expect_packet_fate(w, devices[shown], &packet,
+			    shown == inside ? VERDICT_CONSUMED : VERDICT_DROP_SENDER);
+		}
+	}
+	scene_end(w);
+}
+
 /* ---- offers of what is not one's own ---- */
 
 /* An info of the first device, but with these keys, in this name and for this tunnel. */
@@ -472,6 +516,9 @@ offers_are_where_they_belong(void **state)
 	expect_offer(w, probe, &info, 1, VERDICT_CONSUMED);
 	expect_offer(w, liturgy, &l, 0, VERDICT_CONSUMED);
 
+	l.liturgy.id++;
+	expect_offer(w, liturgy, &l, 0, VERDICT_DROP_NOT_ALLOWED);
+	l.liturgy.id--;
 	expect_offer(w, h, &info, 1, VERDICT_DROP_WRONG_PORT);
 	expect_offer(w, probe, &info, 0, VERDICT_DROP_WRONG_PORT);
 	expect_offer(w, liturgy, &l, 1, VERDICT_DROP_WRONG_PORT);
@@ -533,7 +580,7 @@ sizes_and_ports_are_checked(void **state)
 	scene_expect_fate(w, &from, &packet.to, packet.bytes, packet.len, VERDICT_DROP_SOURCE_PORT);
 	packet = fresh_info(w, 0);
 	scene_expect_fate(w, &from, &packet.to, packet.bytes, packet.len, VERDICT_DROP_SOURCE_PORT);
-	/* An SPI of 0 is nobody's, whatever infos say. */
+	/* An SPI that its receiver has not named. */
 	w->devices[0].d.tx_spi &= 0xffff0000;
 	assert_true(device_make_data(&w->devices[0].d, &now, payload, 100, &packet));
 	scene_expect_packet_fate(w, 0, &packet, VERDICT_DROP_SPI);
@@ -578,6 +625,7 @@ main(void)
 		cmocka_unit_test(new_tunnels_are_answered_in_full),
 		cmocka_unit_test(data_comes_from_its_sender),
 		cmocka_unit_test(shrouds_name_the_sender),
+		cmocka_unit_test(shrouds_name_the_flocks),
 		cmocka_unit_test(offers_are_ones_own),
 		cmocka_unit_test(offers_are_where_they_belong),
 		cmocka_unit_test(sizes_and_ports_are_checked),

@@ -131,176 +131,6 @@ numbers_pass_to_others(void **state)
 	}
 }
 
-/* ---- catacomb ---- */
-
-/* What a cathedral says about the first device. */
-struct told {
-	struct federation_secret secret;
-	struct cosk_secret cosk;
-	struct offer offer;
-	uint64_t magic;
-	bool unsigned_extra;
-};
-
-static struct told
-told_info(struct world *w)
-{
-	const struct world_member *m = &w->flocks[0].members[0];
-
-	return (struct told){
-		.secret = w->secret,
-		.cosk = m->keys.cosk,
-		.magic = MAGIC_CATACOMB,
-		.offer = {
-			.type = OFFER_INFO,
-			.timestamp = (uint64_t)world_cathedral_now(w, 1).wall_s,
-			.info = {
-				.tunnel = tunnel_between(m->number, w->flocks[0].members[1].number),
-				.rx_active = 0xa0a11234,
-				.instance = 7,
-			},
-		},
-	};
-}
-
-static void
-expect_told(struct world *w, const struct told *t, const struct endpoint *from,
-    const struct endpoint *to, enum verdict v)
-{
-	struct offer_header h = {
-		.magic = t->magic,
-		.flock_src = w->flocks[0].id,
-		.flock_dst = w->flocks[0].id,
-		.spi = w->flocks[0].members[0].id.value,
-	};
-	uint8_t packet[OFFER_SIZE];
-	struct offer_key key;
-	struct envelope e;
-
-	random_bytes(&w->random, h.seed, sizeof(h.seed));
-	offer_key_catacomb(&key, &t->secret, h.seed, h.flock_src);
-	if (t->unsigned_extra)
-		envelope_unsigned(&e, &t->offer, &w->random);
-	else
-		envelope_signed(&e, &t->offer, &t->cosk);
-	envelope_seal(packet, &h, &e, &key);
-	scene_expect_fate(w, from, to, packet, sizeof(packet), v);
-}
-
-static void
-cathedrals_are_told_by_cathedrals(void **state)
-{
-	struct world *w = scene_begin(2, false, 2);
-	const struct endpoint *peer = &world_listener(w, 0, 0)->main;
-	const struct endpoint *here = &world_listener(w, 1, 0)->main;
-	struct endpoint evil = stranger(1), port = *peer, nat = *here;
-	struct told right, t;
-	struct scene_watch watch;
-
-	(void)state;
-	world_open(w);
-	scene_run_s(w, 1);
-	port.port++;
-	nat.port++;
-	right = told_info(w);
-	scene_watch(w, &watch, &evil);
-	expect_told(w, &right, &evil, here, VERDICT_DROP_STRANGER);
-	expect_told(w, &right, &port, here, VERDICT_DROP_STRANGER);
-	expect_told(w, &right, peer, &nat, VERDICT_DROP_WRONG_PORT);
-	t = right;
-	t.secret.bytes[31] ^= 1;
-	expect_told(w, &t, peer, here, VERDICT_DROP_BAD_SEAL);
-	t = right;
-	t.cosk = w->flocks[0].members[1].keys.cosk;
-	expect_told(w, &t, peer, here, VERDICT_DROP_BAD_SIGNATURE);
-	t = right;
-	t.unsigned_extra = true;
-	expect_told(w, &t, peer, here, VERDICT_DROP_BAD_SIGNATURE);
-	t = right;
-	t.offer.timestamp -= 11;
-	expect_told(w, &t, peer, here, VERDICT_DROP_STALE);
-	t.offer.timestamp = UINT64_MAX;
-	expect_told(w, &t, peer, here, VERDICT_DROP_STALE);
-	t = right;
-	t.offer.info.tunnel = tunnel_reverse(right.offer.info.tunnel);
-	expect_told(w, &t, peer, here, VERDICT_DROP_NOT_ALLOWED);
-	t = right;
-	t.offer.type = OFFER_REMEMBRANCE;
-	expect_told(w, &t, peer, here, VERDICT_DROP_BAD_TYPE);
-	/* What a device says does not come from a cathedral's address. */
-	t = right;
-	t.magic = MAGIC_KATEDRAL;
-	expect_told(w, &t, peer, here, VERDICT_DROP_BAD_TYPE);
-	assert_int_equal(tunnels_count(w->cathedrals[1].site->tunnels), 0);
-
-	expect_told(w, &right, peer, here, VERDICT_CONSUMED);
-	assert_int_equal(tunnels_count(w->cathedrals[1].site->tunnels), 1);
-	assert_int_equal(watch.packets, 0);
-	scene_end(w);
-}
-
-/* Only the cathedral that has a tunnel may say where its device can be reached. */
-static void
-p2p_infos_are_of_the_one_that_has_it(void **state)
-{
-	struct world *w = scene_begin(3, false, 2);
-	unsigned a = scene_tunnel(w, 0, 1, 0, 1);
-	struct told t;
-
-	(void)state;
-	for (unsigned n = 0; n < 3; n++)
-		w->cathedrals[n].options.p2p_sync = true;
-	w->devices[a + 1].d.config.direct = true;
-	world_open(w);
-	scene_run_s(w, 20);
-	scene_quiet(w, a);
-	scene_quiet(w, a + 1);
-	t = told_info(w);
-	t.offer.type = OFFER_P2P_INFO;
-	t.unsigned_extra = true;
-	memset(&t.offer.p2p, 0, sizeof(t.offer.p2p));
-	t.offer.p2p.tunnel = w->devices[a].d.config.tunnel;
-	t.offer.p2p.ip[0] = 198;
-	t.offer.p2p.port = 6666;
-	t.offer.p2p.flags = P2P_USABLE;
-	/* The third cathedral lies about the first one's; and so does the first about a local one.
-	 */
-	expect_told(w, &t, &world_listener(w, 2, 0)->main, &world_listener(w, 1, 0)->main,
-	    VERDICT_CONSUMED);
-	expect_told(w, &t, &world_listener(w, 1, 0)->main, &world_listener(w, 0, 0)->main,
-	    VERDICT_CONSUMED);
-	for (unsigned n = a; n < a + 2; n++) {
-		uint64_t answers = w->devices[n].events[DEVICE_INFO];
-
-		scene_send_info(w, n);
-		scene_run_s(w, 0.1);
-		assert_int_equal(w->devices[n].events[DEVICE_INFO], answers + 1);
-		assert_true(w->devices[n].info.info.relayed);
-	}
-	scene_end(w);
-}
-
-/* A cathedral passes nothing on that came from one to another. */
-static void
-nothing_goes_round(void **state)
-{
-	struct world *w = scene_begin(3, false, 2);
-	unsigned a = scene_tunnel(w, 0, 1, 0, 1);
-	struct device_moment now;
-	struct device_packet packet;
-	uint8_t payload[50] = { 0 };
-
-	(void)state;
-	world_open(w);
-	scene_run_s(w, 7);
-	now = world_moment(w);
-	assert_true(device_make_data(&w->devices[a].d, &now, payload, sizeof(payload), &packet));
-	/* The third has neither end. */
-	scene_expect_fate(w, &world_listener(w, 0, 0)->main, &world_listener(w, 2, 0)->main,
-	    packet.bytes, packet.len, VERDICT_DROP_LOOP);
-	scene_end(w);
-}
-
 /* ---- what one may use up ---- */
 
 /* An info of the device for its tunnel number n: peers and domains all the way. */
@@ -349,6 +179,34 @@ quotas_are_per_device(void **state)
 	scene_end(w);
 }
 
+/* What has expired is no burden, even if nobody has swept it yet. */
+static void
+expired_tunnels_begin_anew(void **state)
+{
+	struct world *w = scene_begin(1, false, 3);
+	unsigned a = scene_tunnel(w, 0, 1, 0, 0);
+	struct device_packet packet;
+
+	(void)state;
+	w->cathedrals[0].options.tunnels_per_device = 8;
+	w->sweep_ns = 1000000 * NS_PER_S;
+	world_open(w);
+	scene_quiet(w, a);
+	scene_quiet(w, a + 1);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned n = 0; n < 8; n++) {
+			packet = info_for(w, a, n);
+			scene_expect_packet_fate(w, a, &packet, VERDICT_CONSUMED);
+		}
+		packet = info_for(w, a, 8);
+		scene_expect_packet_fate(w, a, &packet, VERDICT_DROP_QUOTA);
+		scene_run_s(w, 121);
+	}
+	scene_expect_verdicts(w, 0, VERDICT_CONSUMED, 3 * 8);
+	assert_int_equal(world_stats(w, 0).tunnels_created, 3 * 8);
+	scene_end(w);
+}
+
 static void
 full_tables_refuse_and_recover(void **state)
 {
@@ -360,12 +218,14 @@ full_tables_refuse_and_recover(void **state)
 
 	(void)state;
 	o->tunnels_max = 64;
-	o->tunnels_per_device = o->offer_rate = 10000;
+	o->offer_rate = 10000;
+	o->tunnels_per_device = 1500; /* more than there is room for, less than is asked for */
 	world_open(w);
 	scene_run_s(w, 6);
 	scene_quiet(w, a);
 	w->devices[b].off = true;
 	capacity = tunnels_capacity(w->cathedrals[0].site->tunnels);
+	assert_in_range(capacity, 1001, 1499);
 	for (unsigned n = 0; n < 2 * capacity; n++) {
 		packet = info_for(w, a, n);
 		world_send(w, a, &packet);
@@ -373,6 +233,7 @@ full_tables_refuse_and_recover(void **state)
 	scene_run_s(w, 1);
 	refused = world_verdicts(w, 0, VERDICT_DROP_TABLE_FULL);
 	assert_true(refused >= capacity - 4);
+	scene_expect_verdicts(w, 0, VERDICT_DROP_QUOTA, 0);
 	assert_true(tunnels_count(w->cathedrals[0].site->tunnels) <= capacity);
 	/* What was there before is served on. */
 	scene_run_s(w, 20);
@@ -390,15 +251,13 @@ full_tables_refuse_and_recover(void **state)
 }
 
 static void
-offers_are_limited_by_rate_and_memory(void **state)
+offers_are_limited_by_rate(void **state)
 {
 	struct world *w = scene_begin(1, false, 2);
 	unsigned a = scene_tunnel(w, 0, 1, 0, 0);
-	uint64_t accepted, full;
 
 	(void)state;
 	w->cathedrals[0].options.offer_rate = 100;
-	w->cathedrals[0].options.replays_max = 64;
 	world_open(w);
 	scene_quiet(w, a);
 	scene_run_s(w, 1);
@@ -407,57 +266,106 @@ offers_are_limited_by_rate_and_memory(void **state)
 	scene_run_s(w, 0.9);
 	/* A burst of two seconds' worth. */
 	scene_expect_verdicts(w, 0, VERDICT_DROP_DEVICE_LIMIT, 800);
+	for (unsigned n = 0; n < 200; n++) {
+		scene_run_s(w, 0.01);
+		scene_send_info(w, a);
+	}
+	scene_expect_verdicts(w, 0, VERDICT_DROP_DEVICE_LIMIT, 800);
+	scene_expect_talk(w, a);
+	scene_end(w);
+}
 
-	/* At the rate that is allowed the memory for seeds, of about 1,100, fills up. */
-	accepted = world_verdicts(w, 0, VERDICT_CONSUMED);
+/* The memory for seeds fills up with a flock's own part of it; the other flock is not concerned. */
+static void
+offers_are_limited_by_memory(void **state)
+{
+	struct world *w = scene_begin(1, false, 2);
+	unsigned a = scene_tunnel(w, 0, 1, 0, 0), b;
+	struct world_end other = { .flock = 1, .peer_flock = 1, .peer_member = 1 };
+	uint64_t accepted, refused;
+
+	(void)state;
+	world_add_flock(w);
+	world_add_member(w, 1, 1, 0);
+	world_add_member(w, 1, 2, 0);
+	b = world_add_tunnel(w, &other, 0, 0);
+	w->cathedrals[0].options.replays_max = 64;
+	world_open(w);
+	scene_quiet(w, a);
 	for (unsigned n = 0; n < 2000; n++) {
 		scene_run_s(w, 0.01);
 		scene_send_info(w, a);
 	}
 	scene_run_s(w, 0.1);
-	full = world_verdicts(w, 0, VERDICT_DROP_REPLAY_FULL);
-	assert_true(full > 500);
-	assert_true(world_verdicts(w, 0, VERDICT_CONSUMED) > accepted + 800);
+	refused = world_verdicts(w, 0, VERDICT_DROP_QUOTA);
+	accepted = world_verdicts(w, 0, VERDICT_CONSUMED);
+	assert_true(refused > 1000);
+	assert_true(accepted > 200);
+	scene_expect_verdicts(w, 0, VERDICT_DROP_REPLAY_FULL, 0);
+	scene_expect_talk(w, b);
+	assert_true(w->devices[b].info_ns + 5 * NS_PER_S > w->now_ns);
+
+	/* Once they are too old to be repeated there is room again. */
 	scene_run_s(w, 25);
+	refused = world_verdicts(w, 0, VERDICT_DROP_QUOTA);
 	scene_send_info(w, a);
 	scene_run_s(w, 0.1);
-	scene_expect_verdicts(w, 0, VERDICT_DROP_REPLAY_FULL, full);
+	scene_expect_verdicts(w, 0, VERDICT_DROP_QUOTA, refused);
 	scene_expect_talk(w, a);
 	scene_end(w);
+}
+
+/* One liturgy in each of so many domains from this one on, of both kinds. */
+static void
+send_liturgies(struct world *w, unsigned device, unsigned first, unsigned domains)
+{
+	for (unsigned n = 0; n < 2 * domains; n++) {
+		struct device d = w->devices[device].d;
+		struct device_moment now = world_moment(w);
+		struct device_packet packet;
+
+		d.config.flock = flock_with_domain(d.config.flock, (uint8_t)(first + n / 2));
+		d.config.liturgy.signalling = n % 2;
+		device_make_liturgy(&d, &now, &packet);
+		world_send(w, device, &packet);
+	}
+	scene_run_s(w, 0.1);
 }
 
 static void
 liturgies_are_bounded(void **state)
 {
-	struct world *w = scene_begin(1, false, 2);
-	unsigned a = scene_tunnel(w, 0, 1, 0, 0);
-	uint64_t refused;
+	struct world *w = scene_begin(1, false, 32);
+	const struct site *site;
+	uint64_t full;
 
 	(void)state;
-	w->cathedrals[0].options.liturgies_max = 64;
-	w->cathedrals[0].options.offer_rate = 10000;
-	world_open(w);
-	scene_quiet(w, a);
-	for (unsigned n = 0; n < 2 * 256 * 4; n++) {
-		struct device d = w->devices[a].d;
-		struct device_moment now = world_moment(w);
-		struct device_packet packet;
+	for (unsigned n = 0; n < 32; n++) {
+		struct world_end end = { .member = n };
 
-		/* 512 entries and 256 indexes, in as many domains as there are. */
-		d.config.flock = flock_with_domain(d.config.flock, (uint8_t)n);
-		d.config.liturgy.signalling = n / 256 % 2;
-		device_make_liturgy(&d, &now, &packet);
-		world_send(w, a, &packet);
+		world_add_device(w, &end);
+		scene_quiet(w, n);
 	}
-	scene_run_s(w, 1);
-	refused = world_verdicts(w, 0, VERDICT_DROP_TABLE_FULL);
-	assert_true(liturgies_count(w->cathedrals[0].site->liturgies) <= 512);
-	/* Domains share shards unevenly: some are full. */
-	assert_int_equal(world_verdicts(w, 0, VERDICT_CONSUMED) + refused, 2 * 256 * 4 + 1);
-	scene_run_s(w, 130);
-	scene_send_liturgy(w, a);
-	scene_run_s(w, 0.1);
-	assert_true(w->devices[a].liturgy_ns + NS_PER_S > w->now_ns);
+	w->cathedrals[0].options.liturgies_max = 64;
+	world_open(w);
+	site = w->cathedrals[0].site;
+	/* A device may have so many. */
+	send_liturgies(w, 0, 0, 50);
+	assert_int_equal(liturgies_count(site->liturgies), LITURGIES_PER_DEVICE);
+	scene_expect_verdicts(w, 0, VERDICT_DROP_QUOTA, 100 - LITURGIES_PER_DEVICE);
+	scene_expect_verdicts(w, 0, VERDICT_DROP_TABLE_FULL, 0);
+	/* All together have no more than there is room for. */
+	for (unsigned n = 1; n < 32; n++)
+		send_liturgies(w, n, 8 * n, 32);
+	full = world_verdicts(w, 0, VERDICT_DROP_TABLE_FULL);
+	assert_true(full > 500);
+	assert_true(liturgies_count(site->liturgies) + full == 32 * LITURGIES_PER_DEVICE);
+	/* And all is as before when it is over. */
+	scene_run_s(w, 135);
+	assert_int_equal(liturgies_count(site->liturgies), 0);
+	send_liturgies(w, 0, 0, 32);
+	assert_int_equal(liturgies_count(site->liturgies), LITURGIES_PER_DEVICE);
+	scene_expect_verdicts(w, 0, VERDICT_DROP_TABLE_FULL, full);
 	scene_end(w);
 }
 
@@ -666,12 +574,11 @@ main(void)
 		cmocka_unit_test(removed_devices_are_cut_off),
 		cmocka_unit_test(bundles_come_and_go),
 		cmocka_unit_test(numbers_pass_to_others),
-		cmocka_unit_test(cathedrals_are_told_by_cathedrals),
-		cmocka_unit_test(p2p_infos_are_of_the_one_that_has_it),
-		cmocka_unit_test(nothing_goes_round),
 		cmocka_unit_test(quotas_are_per_device),
+		cmocka_unit_test(expired_tunnels_begin_anew),
 		cmocka_unit_test(full_tables_refuse_and_recover),
-		cmocka_unit_test(offers_are_limited_by_rate_and_memory),
+		cmocka_unit_test(offers_are_limited_by_rate),
+		cmocka_unit_test(offers_are_limited_by_memory),
 		cmocka_unit_test(liturgies_are_bounded),
 		cmocka_unit_test(lookups_are_bounded),
 		cmocka_unit_test(noise_is_never_answered),
