@@ -10,9 +10,7 @@
  */
 #include "protocol/crypto/keccak.h"
 
-#define ROUNDS 24
-
-static const uint64_t round_constants[ROUNDS] = { UINT64_C(0x0000000000000001),
+const uint64_t keccak_round_constants[KECCAK_ROUNDS] = { UINT64_C(0x0000000000000001),
 	UINT64_C(0x0000000000008082), UINT64_C(0x800000000000808a), UINT64_C(0x8000000080008000),
 	UINT64_C(0x000000000000808b), UINT64_C(0x0000000080000001), UINT64_C(0x8000000080008081),
 	UINT64_C(0x8000000000008009), UINT64_C(0x000000000000008a), UINT64_C(0x0000000000000088),
@@ -120,9 +118,9 @@ keccak_permute(uint64_t state[static KECCAK_LANES])
 	uint64_t between[KECCAK_LANES];
 
 	complement(state);
-	for (unsigned n = 0; n < ROUNDS; n += 2) {
-		round_from_to(state, between, round_constants[n]);
-		round_from_to(between, state, round_constants[n + 1]);
+	for (unsigned n = 0; n < KECCAK_ROUNDS; n += 2) {
+		round_from_to(state, between, keccak_round_constants[n]);
+		round_from_to(between, state, keccak_round_constants[n + 1]);
 	}
 	complement(state);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "protocol/crypto/kmac.h"
 
+#include "protocol/crypto/keccak_wide.h"
 #include "protocol/crypto/secret.h"
 
 #include <endian.h>
@@ -121,7 +122,7 @@ kmac_prefix_init(struct kmac_prefix *p, const char *label, const void *key, size
 	secret_wipe(&s, sizeof(s));
 }
 
-/* Everything of a job up to its first block of output. */
+/* Everything of a job up to the permutation that gives its first block of output. */
 static void
 job_absorb(struct sponge *s, const struct kmac_job *job)
 {
@@ -133,86 +134,149 @@ job_absorb(struct sponge *s, const struct kmac_job *job)
 	s->state[s->at / LANE] ^= (uint64_t)CSHAKE_SUFFIX << (s->at % LANE * BITS_PER_BYTE);
 	s->state[KECCAK_RATE_256 / LANE - 1] ^= (uint64_t)PADDING_END
 						<< ((LANE - 1) * BITS_PER_BYTE);
-	keccak_permute(s->state);
 }
 
-static void
-block_copy(uint8_t *out, const uint64_t *state, size_t len)
+/*
+ * A block of output from a state whose lanes lie `stride` apart: written to out, or XORed into it.
+ */
+static inline __attribute__((always_inline)) void
+block_out(uint8_t *out, const uint64_t *state, size_t stride, size_t len, bool mask)
 {
-	uint64_t word;
+	uint64_t word, old = 0;
 	size_t i;
 
 	for (i = 0; i + LANE <= len; i += LANE) {
-		word = htole64(state[i / LANE]);
-		memcpy(out + i, &word, LANE);
-	}
-	if (i < len) {
-		word = htole64(state[i / LANE]);
-		memcpy(out + i, &word, len - i);
-	}
-}
-
-static void
-block_xor(uint8_t *out, const uint64_t *state, size_t len)
-{
-	uint64_t word;
-	size_t i;
-
-	for (i = 0; i + LANE <= len; i += LANE) {
-		memcpy(&word, out + i, LANE);
-		word ^= htole64(state[i / LANE]);
-		memcpy(out + i, &word, LANE);
-	}
-	if (i < len) {
-		word = 0;
-		memcpy(&word, out + i, len - i);
-		word ^= htole64(state[i / LANE]);
-		memcpy(out + i, &word, len - i);
-	}
-}
-
-static void
-job_squeeze(struct sponge *s, const struct kmac_job *job, bool mask)
-{
-	size_t done, part;
-
-	for (done = 0; done < job->out_len; done += part) {
-		if (done > 0)
-			keccak_permute(s->state);
-		part = job->out_len - done;
-		if (part > KECCAK_RATE_256)
-			part = KECCAK_RATE_256;
 		if (mask)
-			block_xor(job->out + done, s->state, part);
-		else
-			block_copy(job->out + done, s->state, part);
+			memcpy(&old, out + i, LANE);
+		word = htole64(state[i / LANE * stride]) ^ old;
+		memcpy(out + i, &word, LANE);
+	}
+	if (i < len) {
+		if (mask)
+			memcpy(&old, out + i, len - i);
+		word = htole64(state[i / LANE * stride]) ^ old;
+		memcpy(out + i, &word, len - i);
 	}
 }
 
+static size_t
+part_of(const struct kmac_job *job, size_t done)
+{
+	size_t left = job->out_len - done;
+
+	return left < KECCAK_RATE_256 ? left : KECCAK_RATE_256;
+}
+
 static void
-jobs_run(const struct kmac_job *jobs, size_t count, bool mask)
+job_run(struct sponge *s, const struct kmac_job *job, bool mask)
+{
+	size_t done = 0, part;
+
+	job_absorb(s, job);
+	do {
+		keccak_permute(s->state);
+		part = part_of(job, done);
+		block_out(job->out + done, s->state, 1, part, mask);
+		done += part;
+	} while (done < job->out_len);
+}
+
+/* ---- several jobs at once: each of the wide state's places works on one until it is done ---- */
+
+struct place {
+	const struct kmac_job *job; /* NULL: no job is left for it */
+	size_t done;
+};
+
+static void
+place_fill(struct keccak_wide *w, size_t n, struct place *p, const struct kmac_job *job)
 {
 	struct sponge s;
-	size_t i;
 
-	for (i = 0; i < count; i++) {
-		job_absorb(&s, &jobs[i]);
-		job_squeeze(&s, &jobs[i], mask);
+	job_absorb(&s, job);
+	for (size_t i = 0; i < KECCAK_LANES; i++)
+		w->lanes[i][n] = s.state[i];
+	*p = (struct place){ job, 0 };
+	secret_wipe(&s, sizeof(s));
+}
+
+/* Takes the block that is ready; true when the job has all it wanted. */
+static bool
+place_take(const struct keccak_wide *w, size_t n, struct place *p, bool mask)
+{
+	size_t part = part_of(p->job, p->done);
+
+	block_out(p->job->out + p->done, &w->lanes[0][n], KECCAK_WIDE, part, mask);
+	p->done += part;
+	return p->done >= p->job->out_len;
+}
+
+static void
+jobs_run_wide(const struct kmac_job *jobs, size_t count, bool mask, enum keccak_way way)
+{
+	struct place places[KECCAK_WIDE] = { { NULL, 0 } };
+	size_t next = 0, busy = 0;
+	struct keccak_wide w;
+
+	memset(&w, 0, sizeof(w));
+	while (busy < KECCAK_WIDE && next < count) {
+		place_fill(&w, busy, &places[busy], &jobs[next++]);
+		busy++;
 	}
+	while (busy > 0) {
+		keccak_permute_wide(&w, way);
+		for (size_t n = 0; n < KECCAK_WIDE; n++) {
+			struct place *p = &places[n];
+
+			if (p->job == NULL || !place_take(&w, n, p, mask))
+				continue;
+			if (next < count) {
+				place_fill(&w, n, p, &jobs[next++]);
+				continue;
+			}
+			p->job = NULL;
+			busy--;
+		}
+	}
+	secret_wipe(&w, sizeof(w));
+}
+
+static void
+jobs_run_one_by_one(const struct kmac_job *jobs, size_t count, bool mask)
+{
+	struct sponge s;
+
+	for (size_t i = 0; i < count; i++)
+		job_run(&s, &jobs[i], mask);
 	if (count > 0)
 		secret_wipe(&s, sizeof(s));
+}
+
+static void
+jobs_run(const struct kmac_job *jobs, size_t count, bool mask, enum keccak_way way)
+{
+	if (count < 2 || way == KECCAK_ONE_BY_ONE)
+		jobs_run_one_by_one(jobs, count, mask);
+	else
+		jobs_run_wide(jobs, count, mask, way);
 }
 
 void
 kmac_run(const struct kmac_job *jobs, size_t count)
 {
-	jobs_run(jobs, count, false);
+	jobs_run(jobs, count, false, keccak_best_way());
 }
 
 void
 kmac_mask(const struct kmac_job *jobs, size_t count)
 {
-	jobs_run(jobs, count, true);
+	jobs_run(jobs, count, true, keccak_best_way());
+}
+
+void
+kmac_run_by(enum keccak_way way, const struct kmac_job *jobs, size_t count, bool mask)
+{
+	jobs_run(jobs, count, mask, way);
 }
 
 void

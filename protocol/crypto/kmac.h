@@ -3,14 +3,15 @@
  * KMAC256 as in NIST SP 800-185, never the XOF variant (docs/protocol.md, "Primitives").
  *
  * The state after label and key depends on neither input nor length, so it is kept as a prefix:
- * a mask then costs only its own permutations.  Work is handed over in batches, so that versions
- * that permute several states at once can stand behind the same call.
+ * a mask then costs only its own permutations.  Work is handed over in batches: where the CPU has
+ * vectors for it, four jobs are done at a time.
  */
 #ifndef PROTOCOL_CRYPTO_KMAC_H
 #define PROTOCOL_CRYPTO_KMAC_H
 
-#include "protocol/crypto/keccak.h"
+#include "protocol/crypto/keccak_wide.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,9 @@ void kmac_run(const struct kmac_job *jobs, size_t count);
 
 /* The same, but XORs the output into what is at out: masks and unmasks. */
 void kmac_mask(const struct kmac_job *jobs, size_t count);
+
+/* Either of them by one way of permuting, which must work here: for tests and benches. */
+void kmac_run_by(enum keccak_way way, const struct kmac_job *jobs, size_t count, bool mask);
 
 /* One computation from scratch, for keys that are used once. */
 void kmac256(void *out, size_t out_len, const void *key, size_t key_len, const void *input,
