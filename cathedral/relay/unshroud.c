@@ -131,22 +131,43 @@ unshroud_end(struct packet *pkt)
 	pkt->len = shroud_unpadded(pkt->head, pkt->len);
 }
 
+/* Several devices at a time, so that their identities are computed together. */
+#define SEARCH_BATCH 16
+
 struct search {
 	const uint8_t *header;
 	struct identity *ret;
 	bool found;
+	size_t count;
+	struct identity who[SEARCH_BATCH];
+	struct kmac_job jobs[SEARCH_BATCH];
+	uint8_t shown[SEARCH_BATCH][SHROUD_IDENTITY_SIZE];
 };
+
+static void
+search_run(struct search *s)
+{
+	kmac_run(s->jobs, s->count);
+	for (size_t n = 0; n < s->count && !s->found; n++) {
+		s->found = memcmp(s->shown[n], s->header, SHROUD_IDENTITY_SIZE) == 0;
+		if (s->found)
+			*s->ret = s->who[n];
+	}
+	s->count = 0;
+}
 
 static bool
 search_visit(const struct party *party, struct flock_id other, void *arg)
 {
 	struct search *s = arg;
+	size_t n = s->count++;
 
-	if (!shows(s->header, party->shroud))
-		return true;
-	*s->ret = (struct identity){ party->flock->id, other, party->device->id, 0 };
-	s->found = true;
-	return false;
+	s->who[n] = (struct identity){ party->flock->id, other, party->device->id, 0 };
+	s->jobs[n] = shroud_identity_job(
+	    s->shown[n], &party->shroud->identity, s->header + SHROUD_SEED_ID_AT);
+	if (s->count == SEARCH_BATCH)
+		search_run(s);
+	return !s->found;
 }
 
 bool
@@ -155,5 +176,6 @@ unshroud_search(struct pipeline *p, const uint8_t *header, struct identity *ret)
 	struct search s = { .header = header, .ret = ret };
 
 	registry_each_shroud(p->registry, search_visit, &s);
+	search_run(&s);
 	return s.found;
 }

@@ -140,11 +140,18 @@ shroud_identity_prefix(
 	secret_wipe(base, sizeof(base));
 }
 
+struct kmac_job
+shroud_identity_job(uint8_t out[static SHROUD_IDENTITY_SIZE], const struct kmac_prefix *identity,
+    const uint8_t seed_id[static 16])
+{
+	return (struct kmac_job){ identity, seed_id, 16, out, SHROUD_IDENTITY_SIZE };
+}
+
 void
 shroud_identity(uint8_t out[static SHROUD_IDENTITY_SIZE], const struct kmac_prefix *identity,
     const uint8_t seed_id[static 16])
 {
-	const struct kmac_job job = { identity, seed_id, 16, out, SHROUD_IDENTITY_SIZE };
+	const struct kmac_job job = shroud_identity_job(out, identity, seed_id);
 
 	kmac_run(&job, 1);
 }

@@ -40,6 +40,10 @@ void shroud_identity_prefix(
 void shroud_identity(uint8_t out[static SHROUD_IDENTITY_SIZE], const struct kmac_prefix *identity,
     const uint8_t seed_id[static 16]);
 
+/* The same as a job of kmac_run(), to compute those of many devices together. */
+struct kmac_job shroud_identity_job(uint8_t out[static SHROUD_IDENTITY_SIZE],
+    const struct kmac_prefix *identity, const uint8_t seed_id[static 16]);
+
 /* k1: what opens the ambries of one KEK within a flock (own twice) or a pair of flocks. */
 void kek_unwrap_key_derive(
     struct kek_unwrap_key *out, const struct kek *kek, struct flock_id own, struct flock_id other);

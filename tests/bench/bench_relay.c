@@ -188,6 +188,28 @@ report_kind(uint8_t listener, size_t size, size_t rounds)
 	}
 }
 
+/* Nanoseconds a device for looking up an identity that is nobody's. */
+static void
+report_search(struct ground *g, size_t rounds)
+{
+	static struct lookup what = { .kind = LOOKUP_IDENTITY, .listener = 1, .len = 700 };
+	static double ns[ROUNDS];
+	double devices = (double)registry_counts(publish_current(g->site->publish)).devices;
+	struct figure f = { "search for a stranger's identity", 0, "ns/device", 0, NULL, NULL };
+
+	what.from = places.first;
+	for (size_t round = 0; round < rounds; round++) {
+		uint64_t start;
+
+		random_bytes(&randomness, what.bytes, what.len);
+		start = clock_thread_cpu_ns();
+		pipeline_look_up(g->pipeline, &what, batch->at[0], now);
+		ns[round] = (double)(clock_thread_cpu_ns() - start) / devices;
+	}
+	f.value = median(ns, rounds);
+	figure_print(&f);
+}
+
 int
 main(void)
 {
@@ -197,6 +219,7 @@ main(void)
 
 	if (!aead_init())
 		return EXIT_FAILURE;
+	printf("# masks: %s\n", keccak_way_name(keccak_best_way()));
 	random_from_seed(&randomness, 1);
 	batch = crowd_batch_create();
 	for (size_t g = 0; g < GROUND; g++)
@@ -213,6 +236,7 @@ main(void)
 		for (uint8_t listener = 0; listener < 2; listener++)
 			report_kind(listener, size, rounds);
 	}
+	report_search(&grounds[GROUND - 1], rounds);
 	for (size_t g = 0; g < GROUND; g++) {
 		for (int v = 0; v < VERDICT_COUNT; v++)
 			dropped +=
