@@ -275,6 +275,94 @@ nothing_goes_round(void **state)
 	scene_end(w);
 }
 
+/* An SPI is believed from the cathedral that has the tunnel; the packet itself goes on. */
+static void
+spis_are_of_the_one_that_has_it(void **state)
+{
+	struct world *w = scene_begin(3, false, 2);
+	unsigned a = scene_tunnel(w, 0, 1, 0, 1);
+	const struct endpoint *here = &world_listener(w, 1, 0)->main;
+	struct device *d = &w->devices[a].d;
+	uint8_t body[500] = { 0 };
+	struct device_exchange x = { .body = body, .len = sizeof(body) };
+	struct device_moment now;
+	struct device_packet packet;
+
+	(void)state;
+	world_open(w);
+	scene_run_s(w, 7);
+	scene_quiet(w, a);
+	scene_quiet(w, a + 1);
+	now = world_moment(w);
+	x.new_spi = d->rx_pending = (d->rx_active & 0xffff0000) | 0x7777;
+	assert_true(device_make_sacrament(d, &now, &x, &packet));
+	w->devices[a + 1].d.tx_spi = x.new_spi;
+
+	scene_expect_fate(
+	    w, &world_listener(w, 2, 0)->main, here, packet.bytes, packet.len, VERDICT_RELAYED);
+	assert_int_equal(world_stats(w, 1).spi_learned, 0);
+	scene_expect_silence(w, a + 1);
+	scene_expect_fate(
+	    w, &world_listener(w, 0, 0)->main, here, packet.bytes, packet.len, VERDICT_RELAYED);
+	assert_int_equal(world_stats(w, 1).spi_learned, 1);
+	scene_run_s(w, 0.1);
+	assert_int_equal(w->devices[a + 1].events[DEVICE_SACRAMENT], 2);
+	scene_end(w);
+}
+
+/* Nobody is where a cathedral is, whoever says so: relayed packets would go in circles. */
+static void
+devices_are_not_where_cathedrals_are(void **state)
+{
+	struct world *w = scene_begin(2, false, 2);
+	unsigned a = scene_tunnel(w, 0, 1, 0, 0);
+
+	(void)state;
+	world_open(w);
+	scene_run_s(w, 7);
+	scene_quiet(w, a);
+	scene_quiet(w, a + 1);
+	for (unsigned cathedral = 0; cathedral < 2; cathedral++) {
+		for (unsigned n = 0; n < 4; n++) {
+			const struct listener *l = world_listener(w, cathedral, n / 2);
+			struct endpoint from = l->main;
+			struct device_moment now = world_moment(w);
+			struct device_packet packet;
+			enum verdict want = VERDICT_DROP_SENDER;
+
+			if (n % 2 == 1)
+				from.port = l->nat_port;
+			/* What comes from there is the other cathedral's, and of the wrong kind. */
+			if (cathedral == 1 && n == 0)
+				want = VERDICT_DROP_BAD_TYPE;
+			/* Its NAT ports are not told. */
+			if (cathedral == 1 && n % 2 == 1)
+				continue;
+			device_make_info(&w->devices[a].d, &now, &packet);
+			scene_expect_fate(w, &from, &packet.to, packet.bytes, packet.len, want);
+		}
+	}
+	scene_expect_talk(w, a);
+	scene_end(w);
+}
+
+/* A device whose both ends are at one address gets nothing back that it has sent. */
+static void
+nothing_goes_back(void **state)
+{
+	struct world *w = scene_begin(1, true, 2);
+	unsigned a = scene_tunnel(w, 0, 1, 0, 0);
+
+	(void)state;
+	w->devices[a + 1].at = w->devices[a].at;
+	world_open(w);
+	scene_run_s(w, 11);
+	assert_int_equal(tunnels_count(w->cathedrals[0].site->tunnels), 2);
+	scene_expect_silence(w, a);
+	scene_expect_verdicts(w, 0, VERDICT_DROP_LOOP, 1);
+	scene_end(w);
+}
+
 int
 main(void)
 {
@@ -284,6 +372,9 @@ main(void)
 		cmocka_unit_test(devices_that_leave_are_relayed),
 		cmocka_unit_test(p2p_infos_are_of_the_one_that_has_it),
 		cmocka_unit_test(nothing_goes_round),
+		cmocka_unit_test(spis_are_of_the_one_that_has_it),
+		cmocka_unit_test(devices_are_not_where_cathedrals_are),
+		cmocka_unit_test(nothing_goes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
