@@ -20,6 +20,8 @@ struct table_shard {
 	uint32_t free_first; /* chain of slots given back */
 	uint32_t live;
 	uint32_t hand; /* where the next sweep begins */
+	const void *locked_for;
+	uint64_t locked_hash; /* of that key: most of what follows is about it */
 };
 
 struct table {
@@ -135,17 +137,22 @@ static uint32_t *
 bucket_of(struct table_shard *s, const void *key)
 {
 	const struct table *t = s->table;
+	uint64_t hash =
+	    key == s->locked_for ? s->locked_hash : seeded_hash(&t->hash, key, t->key_size);
 
-	return &s->buckets[seeded_hash(&t->hash, key, t->key_size) & t->bucket_mask];
+	return &s->buckets[hash & t->bucket_mask];
 }
 
 struct table_shard *
 table_lock(struct table *t, const void *key)
 {
 	uint64_t hash = seeded_hash(&t->hash, key, t->home_size);
-
 	/* The high bits: the low ones choose the bucket. */
-	return table_lock_nth(t, (unsigned)(hash >> 48) & (t->shard_count - 1));
+	struct table_shard *s = table_lock_nth(t, (unsigned)(hash >> 48) & (t->shard_count - 1));
+
+	s->locked_for = t->home_size == t->key_size ? key : NULL;
+	s->locked_hash = hash;
+	return s;
 }
 
 void
@@ -160,6 +167,7 @@ table_lock_nth(struct table *t, unsigned n)
 	if (n >= t->shard_count)
 		return NULL;
 	pthread_mutex_lock(&t->shards[n].lock);
+	t->shards[n].locked_for = NULL;
 	return &t->shards[n];
 }
 
