@@ -111,8 +111,9 @@ test_status(void **state)
 	static const char *const lines[] = { "instance              one\n",
 		"flocks                3\n", "secrets locked        yes\n",
 		"files read at         2023-11-14T22:13:20Z\n", "files refused         line 7\n",
-		"\nLISTENER        KIND   NAT PORT  ADVERTISED\n"
-		"192.0.2.1:4500  clear      4501  192.0.2.1:4500\n" };
+		/* two lines, one after the other */
+		("\nLISTENER        KIND   NAT PORT  ADVERTISED\n"
+		 "192.0.2.1:4500  clear      4501  192.0.2.1:4500\n") };
 	json_t *doc = json_loads(
 	    "{\"instance\": \"one\", \"registry\": {\"flocks\": 3, \"secrets_locked\": true},"
 	    " \"reload\": {\"ok\": false, \"at\": 1700000000, \"count\": 2, \"error\": \"line 7\"},"
@@ -140,8 +141,8 @@ static void
 test_odd_answers(void **state)
 {
 	static const char *const odd[] = { "{}", "{\"tunnels\": 3, \"peers\": \"x\"}",
-		"{\"tunnels\": [1, null, {}], \"peers\": [[]], \"liturgies\": [{}],"
-		" \"total\": [], \"listeners\": {}, \"reload\": 7}" };
+		("{\"tunnels\": [1, null, {}], \"peers\": [[]], \"liturgies\": [{}],"
+		 " \"total\": [], \"listeners\": {}, \"reload\": 7}") };
 	void (*const shows[])(FILE *, json_t *) = { show_status, show_tunnels, show_liturgies,
 		show_federation, show_counters, show_reload, show_loglevel };
 
