@@ -85,6 +85,9 @@ shards_init(struct table *t)
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
 		return false;
+	/* Where huge pages come unasked, the first entry of a shard would take room for thousands.
+	 */
+	(void)madvise(at, t->map_size, MADV_NOHUGEPAGE);
 	t->map = at;
 	for (unsigned n = 0; n < t->shard_count; n++) {
 		struct table_shard *s = &t->shards[n];

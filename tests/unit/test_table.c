@@ -5,8 +5,10 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -272,6 +274,32 @@ a_walk_sees_every_entry_once(void **state)
 	table_destroy(t);
 }
 
+static size_t
+resident_bytes(void)
+{
+	unsigned long size = 0, pages = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%lu %lu", &size, &pages), 2);
+	fclose(file);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Room for a million entries costs what the few that are there need, in pages of any size. */
+static void
+memory_is_taken_as_it_is_needed(void **state)
+{
+	size_t before = resident_bytes();
+	struct table *t = make(1000000, 0, 64);
+
+	(void)state;
+	for (uint32_t n = 0; n < 200; n++)
+		assert_true(put(t, (struct key){ n, 0 }, n));
+	assert_true(resident_bytes() - before < 16 << 20);
+	table_destroy(t);
+}
+
 /* ---- any sequence of steps, against an array that is too simple to be wrong ---- */
 
 #define KEYS  256
@@ -384,6 +412,7 @@ main(void)
 		cmocka_unit_test(a_sweep_goes_round),
 		cmocka_unit_test(parts_make_a_round),
 		cmocka_unit_test(a_walk_sees_every_entry_once),
+		cmocka_unit_test(memory_is_taken_as_it_is_needed),
 		cmocka_unit_test(any_steps_do_what_an_array_does),
 	};
 
