@@ -23,16 +23,8 @@ done
 
 # rekey NAME NAME OPTION...: both ends, and their keys; the log is NAMENAME.log.
 rekey() {
-	local a b
-	be "$1" "$2"
-	a=("${DEVICE[@]}")
-	be "$2" "$1"
-	b=("${DEVICE[@]}")
-	for ((n = 0; n < ${#a[@]}; n += 2)); do
-		a[n]+=-a
-		b[n]+=-b
-	done
-	start "$1$2" a test-rekey "${a[@]}" "${b[@]}" --rate 200 --duration 26 "${@:3}"
+	be_both "$1" "$2"
+	start "$1$2" a test-rekey "${DEVICES[@]}" --rate 200 --duration 26 "${@:3}"
 }
 rekey a b --cathedral 192.0.2.1:4500
 rekey c d --cathedral 192.0.2.1:4600 --shroud no

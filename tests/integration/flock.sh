@@ -179,6 +179,26 @@ counter() {
 	ask "$1" counters | jq --arg name "$2" '.total.counters[$name]'
 }
 
+# sum_of FILTER NAME...: over the packet counts of these cathedrals.
+sum_of() {
+	local name total=0
+
+	for name in "${@:2}"; do
+		total=$((total + $(ask "$name" counters | jq "[.total.packets | $1] | add")))
+	done
+	echo "$total"
+}
+
+# dropped NAME...: packets that were dropped, for whatever reason.
+dropped() {
+	sum_of 'del(.relayed, .consumed)[]' "$@"
+}
+
+# denied NAME...: data packets that were dropped although their sender was known.
+denied() {
+	sum_of '.no_tunnel, .spi, .sender, .cap, .loop, .too_large, .not_allowed' "$@"
+}
+
 # --- devices ---
 
 # be NAME PEER: sets DEVICE to the options that make cathedral-probe this device.
@@ -186,6 +206,26 @@ be() {
 	DEVICE=(--flock "${FLOCK_OF[$1]}" --flock-dst "${FLOCK_OF[$2]}" --id "${ID_OF[$1]}"
 		--tunnel "$(printf '%02x%02x' "0x${NUMBER_OF[$1]}" "0x${NUMBER_OF[$2]}")"
 		--cs "$KEYS/$1.cs" --cosk "$KEYS/$1.cosk" --kek "$KEYS/$1.kek")
+}
+
+# be_both NAME PEER: sets DEVICES to the options that make cathedral-probe pair both of them.
+be_both() {
+	local end
+
+	DEVICES=()
+	for end in "$1 $2 -a" "$2 $1 -b"; do
+		# shellcheck disable=SC2086 # three words
+		be_end $end
+	done
+}
+
+be_end() {
+	local i
+
+	be "$1" "$2"
+	for ((i = 0; i < ${#DEVICE[@]}; i += 2)); do
+		DEVICES+=("${DEVICE[i]}$3" "${DEVICE[i + 1]}")
+	done
 }
 
 # start_end NAME NAMESPACE PEER OPTION...: the device as one end of the tunnel to its peer; its log
@@ -223,4 +263,11 @@ told_at() {
 # figure END FIELD [relayed|direct]: from its last summary, after it was stopped.
 figure() {
 	events "$1" "select(.event == \"summary\" and .device == \"${3:-relayed}\") | .$2" | tail -n 1
+}
+
+# sound END EARLY: nothing was doubled or damaged on the way to this end, nor lost or overtaken but
+# what was dropped early, before everybody was known: EARLY packets at most.
+sound() {
+	events "$1" "select(.event == \"summary\" and .device == \"relayed\") | .lost <= $2 and
+		.reordered <= $2 and .duplicates == 0 and .foreign == 0" | grep -qx true
 }
