@@ -325,6 +325,39 @@ cathedrals_relay_for_each_other(void **state)
 	}
 }
 
+/* Forty devices at the same moment, three answers for each, three cathedrals to be told. */
+static void
+crowds_are_answered(void **state)
+{
+	const struct world_listener clear = { .shrouded = false };
+	struct world *w = world_create(scene_seed());
+
+	(void)state;
+	for (unsigned n = 0; n < 4; n++)
+		world_add_cathedral(w, &clear, 1);
+	world_add_flock(w);
+	for (unsigned n = 0; n < 32; n++)
+		world_add_member(w, 0, (uint8_t)(1 + n), 0);
+	for (unsigned n = 0; n < 20; n++)
+		scene_tunnel(w, n, n + 12, 0, 0);
+	for (unsigned n = 0; n < w->device_count; n++)
+		w->devices[n].d.config.remembrance = true;
+	world_open(w);
+	scene_run_s(w, 1);
+	for (unsigned n = 0; n < w->device_count; n++) {
+		assert_true(w->devices[n].d.has_secret);
+		assert_int_equal(w->devices[n].events[DEVICE_AMBRY], 1);
+		assert_int_equal(w->devices[n].events[DEVICE_REMEMBRANCE], 1);
+	}
+	for (unsigned n = 1; n < 4; n++) {
+		assert_int_equal(world_stats(w, n).federated_in, 2 * w->device_count);
+		assert_int_equal(tunnels_count(w->cathedrals[n].site->tunnels), w->device_count);
+	}
+	for (unsigned n = 0; n < w->device_count; n += 2)
+		scene_expect_talk(w, n);
+	scene_end(w);
+}
+
 /* ---- ambries ---- */
 
 /* The ambry for a number that nobody has is read from the whole bundle. */
@@ -496,6 +529,7 @@ main(void)
 		cmocka_unit_test(liturgies_are_of_the_own_flock),
 		cmocka_unit_test(remembrances_list_cathedrals),
 		cmocka_unit_test(cathedrals_relay_for_each_other),
+		cmocka_unit_test(crowds_are_answered),
 		cmocka_unit_test(ambries_come_from_disk),
 		cmocka_unit_test(new_bundles_come_at_once),
 		cmocka_unit_test(devices_learn_each_others_addresses),
