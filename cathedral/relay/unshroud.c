@@ -2,6 +2,8 @@
 #include "cathedral/relay/unshroud.h"
 
 #include "protocol/crypto/kdf.h"
+#include "protocol/wire/header.h"
+#include "protocol/wire/offer.h"
 
 #include <string.h>
 
@@ -77,6 +79,65 @@ find_sender(struct pipeline *p, struct packet *pkt)
 	return VERDICT_NONE;
 }
 
+/* The flock that a packet says it comes from; 0 when it says none. */
+static struct flock_id
+source_flock(const uint8_t *packet, size_t len)
+{
+	struct sacrament_header exchange = { 0 };
+	struct data_header data = { 0 };
+	struct offer_header offer = { 0 };
+
+	switch (wire_kind(packet, len)) {
+	case WIRE_DATA:
+		data_header_decode(&data, packet, len);
+		return flock_base(data.flock_src);
+	case WIRE_SACRAMNT:
+		sacrament_header_decode(&exchange, packet, len);
+		return flock_base(exchange.flock_src);
+	case WIRE_KATEDRAL:
+	case WIRE_CIBORIUM:
+		offer_header_decode(&offer, packet, len);
+		return flock_base(offer.flock_src);
+	case WIRE_CATACOMB:
+	case WIRE_UNKNOWN:
+		break;
+	}
+	return (struct flock_id){ 0 };
+}
+
+/* Whether the packet, taken out of this shroud, says that it comes from the flock. */
+static bool
+says_flock(const struct packet *pkt, const struct registry_shroud *shroud, struct flock_id flock)
+{
+	size_t len = pkt->len - SHROUD_HEADER_SIZE;
+	uint8_t body[PACKET_MAX];
+	struct kmac_job job = shroud_job(&shroud->mask, pkt->head, body, len);
+
+	memcpy(body, pkt->head + SHROUD_HEADER_SIZE, len);
+	kmac_mask(&job, 1);
+	return flock_equal(source_flock(body, len), flock);
+}
+
+/*
+ * Two devices that bear the same number in the two flocks of a pair show identities of one base:
+ * only what is under the mask tells which of them it is.  That costs such a pair a mask more.
+ */
+static void
+tell_twins_apart(const struct pipeline *p, struct packet *pkt)
+{
+	struct identity twin = { pkt->who.other, pkt->who.own, pkt->who.device, 0 };
+	struct party first, second;
+
+	if (flock_equal(twin.own, twin.other) ||
+	    !registry_party(p->registry, twin.own, twin.other, twin.device, &second))
+		return;
+	if (registry_party(p->registry, twin.other, twin.own, twin.device, &first) &&
+	    says_flock(pkt, first.shroud, twin.other))
+		return;
+	if (says_flock(pkt, second.shroud, twin.own))
+		pkt->who = twin;
+}
+
 static enum verdict
 mask_of(struct pipeline *p, struct packet *pkt, const struct kmac_prefix **mask)
 {
@@ -91,6 +152,7 @@ mask_of(struct pipeline *p, struct packet *pkt, const struct kmac_prefix **mask)
 	v = find_sender(p, pkt);
 	if (v != VERDICT_NONE)
 		return v;
+	tell_twins_apart(p, pkt);
 	/* The identity may be remembered longer than its device is allowed. */
 	if (!registry_party(p->registry, pkt->who.own, pkt->who.other, pkt->who.device, &party))
 		return VERDICT_DROP_NOT_ALLOWED;

@@ -362,6 +362,32 @@ each_tunnel_has_its_own_cap(void **state)
 	assert_int_equal(stage_data(&s, &third, 1000), VERDICT_RELAYED);
 }
 
+/* The same number in both flocks of a pair: their identities have one base, their keys differ. */
+static void
+twins_are_told_apart(void **state)
+{
+	(void)state;
+	s.b[0].id = s.a[0].id;
+	stage_open(&s);
+	one = stage_actor(&s, &s.a[0], a, b, s.b[0].number, 1);
+	two = stage_actor(&s, &s.b[0], b, a, s.a[0].number, 1);
+	two.at.port++; /* stage_actor() gives both the address of their number */
+	for (int n = 0; n < 3; n++) {
+		stage_info(&s, &one);
+		stage_look_up(&s);
+		stage_info(&s, &two);
+		stage_look_up(&s);
+	}
+	assert_int_equal(stage_info(&s, &one), VERDICT_CONSUMED);
+	assert_int_equal(stage_info(&s, &two), VERDICT_CONSUMED);
+	assert_int_equal(tunnels_count(s.site->tunnels), 2);
+	tray_empty(&s.tray);
+	assert_int_equal(stage_data(&s, &one, 100), VERDICT_RELAYED);
+	assert_int_equal(stage_receive(&s, &two, 0).kind, DEVICE_DATA);
+	assert_int_equal(stage_data(&s, &two, 100), VERDICT_RELAYED);
+	assert_int_equal(stage_sacrament(&s, &two, two.d.rx_active), VERDICT_RELAYED);
+}
+
 static size_t
 sacrament(uint8_t *packet, uint32_t spi)
 {
@@ -455,6 +481,7 @@ main(void)
 		ON_STAGE(an_exchange_announces_an_spi),
 		ON_STAGE(an_exchange_needs_both_ends),
 		ON_STAGE(an_exchange_comes_from_where_its_sender_is),
+		PLANNED(twins_are_told_apart),
 		PLANNED(a_cathedral_cannot_teach_spis_of_local_tunnels),
 		PLANNED(a_stranger_cannot_teach_spis),
 		PLANNED(nobody_is_where_a_cathedral_is),
