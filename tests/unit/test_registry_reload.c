@@ -125,7 +125,7 @@ a_fault_changes_nothing(void **state)
 	place_remove(&p);
 }
 
-/* Loads until r's successor keeps its flock a, which a young bundle keeps it from doing. */
+/* Loads until r's successor keeps flock a and its pair, which young bundles keep it from doing. */
 static struct registry *
 load_until_kept(const struct place *p, struct registry *r)
 {
@@ -134,7 +134,9 @@ load_until_kept(const struct place *p, struct registry *r)
 
 	for (;;) {
 		struct registry *next = place_load(p, r);
-		bool kept = registry_flock_find(next, flock_a) == registry_flock_find(r, flock_a);
+		bool kept = registry_flock_find(next, flock_a) == registry_flock_find(r, flock_a) &&
+			    registry_xflock_find(next, flock_a, flock_b) ==
+				registry_xflock_find(r, flock_a, flock_b);
 
 		registry_free(r);
 		r = next;

@@ -257,7 +257,7 @@ parts_make_a_round(void **state)
 static void
 a_walk_sees_every_entry_once(void **state)
 {
-	struct table *t = make(1000, 0, 16);
+	struct table *t = make(3000, 0, 16);
 	struct table_shard *s;
 	unsigned seen = 0;
 	size_t removed = 0;

@@ -442,8 +442,9 @@ table_full(struct stage *s)
 	struct pair p = pair_on(s, 0, 0);
 
 	for (uint32_t n = 0; n < 20000; n++) {
+		struct flock_id other = { 0x123400 | n >> 8 };
 		struct tunnel_key key =
-		    tunnel_key((struct flock_id){ n * UINT64_C(256) }, a, tunnel_between(1, 2));
+		    tunnel_key(other, a, tunnel_between((uint8_t)n, (uint8_t)(n >> 8)));
 
 		tunnels_change(s->site->tunnels, &key, (struct device_id){ n % 64 }, true,
 		    s->now.mono_ns, ignore, NULL);
