@@ -167,6 +167,43 @@ flocks_talk_as_they_may(void **state)
 	}
 }
 
+/* One identity number in both flocks of a pair: their shrouds show identities of one base. */
+static void
+twins_talk(void **state)
+{
+	struct world *w = scene_begin(2, true, 2);
+	struct world_end between = { .peer_flock = 1 },
+			 with_other = { .member = 1, .peer_flock = 1 };
+	unsigned a, b;
+
+	(void)state;
+	world_add_flock(w);
+	world_add_member(w, 1, 0xa0, 0);
+	w->flocks[1].members[0].id = w->flocks[0].members[0].id;
+	world_add_pair(w, 0, 1);
+	a = world_add_tunnel(w, &between, 1, 0);
+	b = world_add_tunnel(w, &with_other, 1, 0);
+	for (unsigned n = a; n < b + 2; n++)
+		w->devices[n].d.config.liturgy.on = true;
+	world_open(w);
+	scene_run_s(w, 20);
+	scene_expect_talk(w, a);
+	scene_expect_talk(w, b);
+	scene_expect_secret(w, a);
+	/* At the same cathedral, and with new identities from one address. */
+	memcpy(w->devices[a + 1].at.ip, w->devices[a].at.ip, 16);
+	for (unsigned n = a; n < b + 2; n++) {
+		w->devices[n].d.cathedrals[0].at = world_listener(w, 0, 0)->main;
+		w->devices[n].d.seed_id_until_ns = 0;
+	}
+	scene_run_s(w, 20);
+	scene_expect_talk(w, a);
+	scene_expect_talk(w, b);
+	scene_expect_verdicts(w, 0, VERDICT_DROP_SENDER, 0);
+	scene_expect_verdicts(w, 0, VERDICT_DROP_BAD_SEAL, 0);
+	scene_end(w);
+}
+
 /* ---- liturgies ---- */
 
 /* Members 0 to 7 of group 1 or 2, and whom each is told of. */
@@ -525,6 +562,7 @@ main(void)
 		cmocka_unit_test(every_listener_reaches_every_other),
 		cmocka_unit_test(domains_are_apart),
 		cmocka_unit_test(flocks_talk_as_they_may),
+		cmocka_unit_test(twins_talk),
 		cmocka_unit_test(liturgies_gather),
 		cmocka_unit_test(liturgies_are_of_the_own_flock),
 		cmocka_unit_test(remembrances_list_cathedrals),

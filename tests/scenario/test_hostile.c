@@ -198,6 +198,11 @@ stolen_offers_gain_little(void **state)
 		scene_expect_packet_fate(w, 0, &packet, VERDICT_DROP_REPLAY);
 		assert_int_equal(watch.packets, 1);
 		assert_true(watch.bytes <= packet.len);
+		/* Nor is anything sent there unasked. */
+		world_renew(w, 0, 10);
+		world_publish(w, 0);
+		scene_run_s(w, 0.1);
+		assert_int_equal(watch.packets, 1);
 		scene_send_info(w, 0);
 		scene_run_s(w, 0.1);
 		assert_int_equal(watch.packets, 1);

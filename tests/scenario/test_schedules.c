@@ -86,6 +86,18 @@ make_flocks(struct schedule *s)
 	}
 	if (count == 2 && chance(s, 70))
 		world_add_pair(s->w, 0, 1);
+	/* Identities are a flock's own: another flock may use the same. */
+	if (count == 2 && chance(s, 30))
+		s->w->flocks[1].members[0].id = s->w->flocks[0].members[below(s, 3)].id;
+}
+
+/* Whether the flocks of its tunnel may talk at all. */
+static bool
+may_talk(const struct world *w, unsigned device)
+{
+	const struct device_config *c = &w->devices[device].d.config;
+
+	return flock_equal(c->flock, c->flock_dst) || w->pair_count > 0;
 }
 
 static void
@@ -100,7 +112,11 @@ make_device(struct schedule *s, unsigned device)
 	c->seed_id_ns = (15 + below(s, 300)) * NS_PER_S;
 	c->mtu = chance(s, 80) ? 1373 : 0;
 	c->remembrance = chance(s, 80);
-	c->liturgy.on = chance(s, 30);
+	/*
+	 * One source has one packet looked up at a time: whose infos show an identity that nobody
+	 * knows would have no liturgy looked up that goes out at the same moment.
+	 */
+	c->liturgy.on = chance(s, 30) && (!c->shroud || may_talk(w, device));
 	c->liturgy.group = (uint16_t)below(s, 2);
 	c->liturgy.signalling = chance(s, 50);
 	c->liturgy.peers = kek_set_all();
@@ -156,15 +172,6 @@ make_line(struct schedule *s)
 }
 
 /* ---- what devices hear ---- */
-
-/* Whether the flocks of its tunnel may talk at all. */
-static bool
-may_talk(const struct world *w, unsigned device)
-{
-	const struct device_config *c = &w->devices[device].d.config;
-
-	return flock_equal(c->flock, c->flock_dst) || w->pair_count > 0;
-}
 
 static void
 heard(struct world *w, unsigned device, const struct device_event *ev, void *arg)
@@ -523,7 +530,8 @@ static bool
 is_new_member(const struct world *w, unsigned device)
 {
 	for (unsigned n = 0; n < device; n++)
-		if (w->devices[n].d.config.id.value == w->devices[device].d.config.id.value)
+		if (w->devices[n].flock == w->devices[device].flock &&
+		    w->devices[n].member == w->devices[device].member)
 			return false;
 	return true;
 }

