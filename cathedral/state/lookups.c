@@ -10,11 +10,11 @@
 #include <time.h>
 
 /*
- * A slot per hash of the source, first come first served: a source has its slot until its packet
- * was looked at, and the scanner goes round the slots.
+ * A slot per hash of source and identity, and the scanner goes round the slots.  When more comes
+ * for a slot than the scanner looks at, chance decides, so that nobody is kept out for good.
  */
 struct slot {
-	bool taken;
+	uint32_t offered; /* since it was last looked at; 0: nothing waits here */
 	struct lookup what;
 };
 
@@ -22,6 +22,7 @@ struct lookups {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct hash_key hash;
+	struct random random;
 	size_t slot_count, waiting, hand;
 	bool stopped;
 	struct slot slots[];
@@ -41,6 +42,7 @@ lookups_create(size_t slots, struct random *r)
 	pthread_cond_init(&l->more, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	l->hash = hash_key_new(r);
+	random_split(&l->random, r);
 	l->slot_count = slots;
 	return l;
 }
@@ -63,11 +65,11 @@ lookups_offer(struct lookups *l, const struct lookup *what)
 		struct flock_id own, other;
 		struct device_id device;
 		uint16_t tunnel;
-		uint16_t kind;
-	} place = { .kind = (uint16_t)what->kind };
+		uint8_t kind, part;
+	} place = { .kind = (uint8_t)what->kind };
 	size_t bytes = offsetof(struct lookup, bytes) + what->len;
 	struct slot *slot;
-	bool taken = false;
+	bool first;
 
 	endpoint_source(&what->from, place.source);
 	if (what->kind == LOOKUP_AMBRY) {
@@ -75,17 +77,19 @@ lookups_offer(struct lookups *l, const struct lookup *what)
 		place.other = what->other;
 		place.device = what->device;
 		place.tunnel = what->tunnel.value;
+	} else {
+		place.part = what->bytes[0] % LOOKUPS_PER_SOURCE;
 	}
 	slot = &l->slots[seeded_hash(&l->hash, &place, sizeof(place)) % l->slot_count];
 	pthread_mutex_lock(&l->lock);
-	if (!slot->taken) {
-		slot->taken = taken = true;
+	first = slot->offered++ == 0;
+	if (first && l->waiting++ == 0)
+		pthread_cond_signal(&l->more);
+	/* Of all that come before the next look each stays with the same chance. */
+	if (first || random_below(&l->random, slot->offered) == 0)
 		memcpy(&slot->what, what, bytes);
-		if (l->waiting++ == 0)
-			pthread_cond_signal(&l->more);
-	}
 	pthread_mutex_unlock(&l->lock);
-	return taken;
+	return first;
 }
 
 static void
@@ -112,10 +116,10 @@ lookups_next(struct lookups *l, struct lookup *ret, unsigned wait_ms)
 	if (wait_ms > 0)
 		wait_locked(l, wait_ms);
 	if (l->waiting > 0 && !l->stopped) {
-		while (!l->slots[l->hand].taken)
+		while (l->slots[l->hand].offered == 0)
 			l->hand = (l->hand + 1) % l->slot_count;
 		*ret = l->slots[l->hand].what;
-		l->slots[l->hand].taken = false;
+		l->slots[l->hand].offered = 0;
 		l->hand = (l->hand + 1) % l->slot_count;
 		l->waiting--;
 		found = true;

@@ -2,8 +2,8 @@
 /*
  * What takes longer than a packet may: the search for an unknown identity among all devices, and
  * ambries that are not in memory.  The workers leave it here and go on; one thread, under a budget,
- * takes it up.  One of a kind a source at a time and a fixed number in all: what a stranger can
- * make it cost is bounded, and sources take turns.
+ * takes it up.  A few of a source at a time and a fixed number in all: what a stranger can make it
+ * cost is bounded, and sources take turns.
  */
 #ifndef CATHEDRAL_STATE_LOOKUPS_H
 #define CATHEDRAL_STATE_LOOKUPS_H
@@ -16,6 +16,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/*
+ * So many identities a source may have looked up at a time, by the identity itself: with only one,
+ * a device that shows an identity nobody knows would keep its own others from being found.
+ */
+#define LOOKUPS_PER_SOURCE 8
 
 enum lookup_kind { LOOKUP_IDENTITY, LOOKUP_AMBRY };
 
@@ -41,7 +47,7 @@ struct lookups;
 struct lookups *lookups_create(size_t slots, struct random *r);
 void lookups_destroy(struct lookups *l);
 
-/* Workers: copies it; false when its place is taken by another that waits. */
+/* Workers: copies it.  False when one waits in its place already: then chance says which stays. */
 bool lookups_offer(struct lookups *l, const struct lookup *what);
 
 /* The thread that looks up: the next one; waits up to wait_ms; false when none came or after

@@ -75,7 +75,7 @@ one_of_a_source_at_a_time(void **state)
 	assert_false(offer(l, unknown(1, 1000, 100)));
 	assert_false(offer(l, unknown(1, 2000, 100)));
 	assert_true(lookups_next(l, &out, 0));
-	assert_int_equal(out.from.port, 1000);
+	assert_true(out.from.port == 1000 || out.from.port == 2000); /* chance decides */
 	assert_true(offer(l, unknown(1, 3000, 100)));
 	assert_true(lookups_next(l, &out, 0));
 

@@ -89,7 +89,7 @@ a_stranger_is_searched_and_not_found(void **state)
 	assert_int_equal(stage_give(&s, &in), VERDICT_DROP_UNKNOWN_IDENTITY); /* not remembered */
 }
 
-/* A flood from one source makes the scanner work once at a time; others still get through. */
+/* A flood from one source makes the scanner work on a few at a time; others still get through. */
 static void
 a_flood_does_not_keep_others_out(void **state)
 {
@@ -105,10 +105,11 @@ a_flood_does_not_keep_others_out(void **state)
 		in.from.port = (uint16_t)(1 + n);
 		budget += stage_give(&s, &in) == VERDICT_DROP_IDENTITY_BUDGET;
 	}
-	assert_int_equal(budget, 99);
+	assert_in_range(budget, 100 - LOOKUPS_PER_SOURCE, 99);
 	one = stage_actor(&s, &s.a[0], a, a, 2, 1);
-	assert_int_equal(stage_info(&s, &one), VERDICT_DROP_UNKNOWN_IDENTITY);
-	assert_int_equal(stage_look_up(&s), 2);
+	/* By chance it may share a place with one of them: then it asks again. */
+	for (int n = 0; n < 20 && stage_info(&s, &one) != VERDICT_CONSUMED; n++)
+		assert_in_range(stage_look_up(&s), 1, 1 + LOOKUPS_PER_SOURCE);
 	assert_int_equal(stage_info(&s, &one), VERDICT_CONSUMED);
 }
 
@@ -207,11 +208,15 @@ old_shrouds_without_padding_are_understood(void **state)
 	(void)state;
 	meet(1, 1);
 	one.d.config.mtu = 0;
-	device_make_info(&one.d, &m, &p);
-	assert_int_equal(p.len, SHROUD_HEADER_SIZE + OFFER_SIZE + 1);
+	/* One that ends like padding is lost, as it always was. */
+	do {
+		device_make_info(&one.d, &m, &p);
+		assert_int_equal(p.len, SHROUD_HEADER_SIZE + OFFER_SIZE + 1);
+		job = shroud_job(
+		    &one.d.mask[0], p.bytes, p.bytes + SHROUD_HEADER_SIZE, OFFER_SIZE + 1);
+		kmac_mask(&job, 1);
+	} while (p.bytes[p.len - 2] == 0 || p.bytes[p.len - 2] == 0xff);
 	/* Masked anew, one byte shorter: the length is part of what makes a mask. */
-	job = shroud_job(&one.d.mask[0], p.bytes, p.bytes + SHROUD_HEADER_SIZE, OFFER_SIZE + 1);
-	kmac_mask(&job, 1);
 	job.out_len = OFFER_SIZE;
 	kmac_mask(&job, 1);
 	p.len--;
