@@ -377,8 +377,10 @@ crowds_are_answered(void **state)
 		world_add_member(w, 0, (uint8_t)(1 + n), 0);
 	for (unsigned n = 0; n < 20; n++)
 		scene_tunnel(w, n, n + 12, 0, 0);
-	for (unsigned n = 0; n < w->device_count; n++)
+	for (unsigned n = 0; n < w->device_count; n++) {
 		w->devices[n].d.config.remembrance = true;
+		w->devices[n].d.info_due_ns = 0;
+	}
 	world_open(w);
 	scene_run_s(w, 1);
 	for (unsigned n = 0; n < w->device_count; n++) {

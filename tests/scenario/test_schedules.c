@@ -91,15 +91,6 @@ make_flocks(struct schedule *s)
 		s->w->flocks[1].members[0].id = s->w->flocks[0].members[below(s, 3)].id;
 }
 
-/* Whether the flocks of its tunnel may talk at all. */
-static bool
-may_talk(const struct world *w, unsigned device)
-{
-	const struct device_config *c = &w->devices[device].d.config;
-
-	return flock_equal(c->flock, c->flock_dst) || w->pair_count > 0;
-}
-
 static void
 make_device(struct schedule *s, unsigned device)
 {
@@ -112,11 +103,7 @@ make_device(struct schedule *s, unsigned device)
 	c->seed_id_ns = (15 + below(s, 300)) * NS_PER_S;
 	c->mtu = chance(s, 80) ? 1373 : 0;
 	c->remembrance = chance(s, 80);
-	/*
-	 * One source has one packet looked up at a time: whose infos show an identity that nobody
-	 * knows would have no liturgy looked up that goes out at the same moment.
-	 */
-	c->liturgy.on = chance(s, 30) && (!c->shroud || may_talk(w, device));
+	c->liturgy.on = chance(s, 30);
 	c->liturgy.group = (uint16_t)below(s, 2);
 	c->liturgy.signalling = chance(s, 50);
 	c->liturgy.peers = kek_set_all();
@@ -172,6 +159,15 @@ make_line(struct schedule *s)
 }
 
 /* ---- what devices hear ---- */
+
+/* Whether the flocks of its tunnel may talk at all. */
+static bool
+may_talk(const struct world *w, unsigned device)
+{
+	const struct device_config *c = &w->devices[device].d.config;
+
+	return flock_equal(c->flock, c->flock_dst) || w->pair_count > 0;
+}
 
 static void
 heard(struct world *w, unsigned device, const struct device_event *ev, void *arg)

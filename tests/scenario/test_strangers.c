@@ -410,8 +410,11 @@ lookups_are_bounded(void **state)
 	/* The two that belong here are found among them. */
 	w->cathedrals[0].scanner_rests = false;
 	scene_run_s(w, 1);
+	assert_int_equal(world_stats(w, 0).identity_scans, waiting);
+	/* One that by chance had to share a place with strangers comes again. */
+	scene_run_s(w, 6);
 	s = world_stats(w, 0);
-	assert_int_equal(s.identity_scans, waiting);
+	assert_in_range(s.identity_scans, waiting, waiting + 2);
 	assert_int_equal(s.identity_found, 2);
 	assert_int_equal(tunnels_count(w->cathedrals[0].site->tunnels), 2);
 
@@ -428,7 +431,7 @@ lookups_are_bounded(void **state)
 	w->cathedrals[0].scanner_rests = false;
 	scene_run_s(w, 6);
 	assert_true(
-	    world_stats(w, 0).identity_scans - waiting <= w->cathedrals[0].options.lookups_max);
+	    world_stats(w, 0).identity_scans - waiting - 2 <= w->cathedrals[0].options.lookups_max);
 	/* Those known are not troubled, and those new are served. */
 	scene_expect_talk(w, a);
 	w->devices[b].off = w->devices[b + 1].off = false;
