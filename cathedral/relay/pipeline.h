@@ -10,10 +10,10 @@
 #define CATHEDRAL_RELAY_PIPELINE_H
 
 #include "base/clock.h"
+#include "base/limiter.h"
 #include "base/random.h"
 #include "cathedral/relay/outbox.h"
 #include "cathedral/relay/site.h"
-#include "cathedral/state/limiter.h"
 #include "cathedral/state/stats.h"
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "cathedral/state/limiter.h"
+#include "base/limiter.h"
 
 #include "base/clock.h"
 #include "tests/support/seed.h"

@@ -3,8 +3,8 @@
  * Credit per key in fixed memory: keys that share a slot share its credit.  One per thread, no
  * lock.  Credit is kept as time, so nothing is rounded.
  */
-#ifndef CATHEDRAL_STATE_LIMITER_H
-#define CATHEDRAL_STATE_LIMITER_H
+#ifndef BASE_LIMITER_H
+#define BASE_LIMITER_H
 
 #include "base/random.h"
 
