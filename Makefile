@@ -12,6 +12,7 @@ BIN    := $(if $(filter none,$(SAN)),build/bin,$(OUT)/bin)
 PREFIX ?= /usr/local
 PROVE  ?= prove
 DEPS   := libsodium libevent libevent_pthreads libcrypto jansson libseccomp libsystemd
+API_DEPS := libmicrohttpd gnutls sqlite3 jansson libsodium libsystemd libseccomp
 VERSION := 0.1.0
 
 CFLAGS ?= -O2 -g
@@ -27,15 +28,21 @@ FLAGS  += $(FLAGS_$(SAN))
 LDHARD := -pie -Wl,-z,relro,-z,now -Wl,--build-id=sha1
 # Quiet when the packages are not there yet: "make demo" and "make test" install them first.
 FLAGS  += $(shell pkg-config --cflags $(DEPS) 2>/dev/null)
+FLAGS  += $(shell pkg-config --cflags $(API_DEPS) 2>/dev/null)
 LIBS   := $(shell pkg-config --libs $(DEPS) 2>/dev/null)
+TEST_LIBS = $(LIBS) $(API_LIBS)
+API_LIBS := $(shell pkg-config --libs $(API_DEPS) 2>/dev/null)
 
 MAINS    := $(wildcard cathedral/main.c tools/*/main.c)
 LIB_SRC  := $(filter-out %/main.c,$(wildcard base/*.c protocol/*.c protocol/*/*.c cathedral/*.c \
               cathedral/*/*.c))
 LIB      := $(OUT)/reliquary.a
+API_SRC  := $(filter-out %/main.c,$(wildcard reliquary-api/*.c reliquary-api/*/*.c))
+API      := $(OUT)/reliquary-api.a
 KIT_SRC  := $(filter-out %/main.c,$(wildcard tools/*/*.c))
 KIT      := $(OUT)/tools.a
 PROGRAMS := $(if $(wildcard cathedral/main.c),$(BIN)/cathedral) \
+            $(if $(wildcard reliquary-api/main.c),$(BIN)/reliquary-api) \
             $(patsubst tools/%/main.c,$(BIN)/%,$(wildcard tools/*/main.c))
 HELP_SRC := $(wildcard tests/support/*.c)
 HELP     := $(OUT)/tests.a
@@ -59,6 +66,14 @@ $(LIB): $(LIB_SRC:%.c=$(OUT)/%.o)
 	@rm -f $@
 	$(Q)$(AR) rcsD $@ $^
 
+$(API): $(API_SRC:%.c=$(OUT)/%.o)
+	@rm -f $@
+	$(Q)$(AR) rcsD $@ $^
+
+# What is put into the program as it is (base/embed.h).
+$(OUT)/reliquary-api/store/schema.o: $(wildcard schema/reliquary/*.sql)
+$(OUT)/reliquary-api/handlers/openapi.o: $(wildcard docs/openapi.json)
+
 $(KIT): $(KIT_SRC:%.c=$(OUT)/%.o)
 	@rm -f $@
 	$(Q)$(AR) rcsD $@ $^
@@ -71,19 +86,21 @@ LINK = $(if $(V),@mkdir -p $(@D) &&,@mkdir -p $(@D) && echo "link $@" &&) $(CC) 
 
 $(BIN)/cathedral: $(OUT)/cathedral/main.o $(LIB)
 	$(LINK) $^ $(LIBS) -o $@
-$(BIN)/test-%: $(OUT)/tests/integration/%.o $(HELP) $(KIT) $(LIB)
-	$(LINK) $^ $(LIBS) -o $@
+$(BIN)/reliquary-api: $(OUT)/reliquary-api/main.o $(API) $(LIB)
+	$(LINK) $^ $(API_LIBS) -o $@
+$(BIN)/test-%: $(OUT)/tests/integration/%.o $(HELP) $(KIT) $(API) $(LIB)
+	$(LINK) $^ $(TEST_LIBS) -o $@
 $(BIN)/%: $(OUT)/tools/%/main.o $(KIT) $(LIB)
 	$(LINK) $^ $(LIBS) -o $@
-$(OUT)/tests/unit/%: $(OUT)/tests/unit/%.o $(HELP) $(KIT) $(LIB)
-	$(LINK) $^ $(LIBS) -lcmocka -lm -o $@
-$(OUT)/tests/scenario/%: $(OUT)/tests/scenario/%.o $(HELP) $(KIT) $(LIB)
-	$(LINK) $^ $(LIBS) -lcmocka -lm -o $@
-$(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(HELP) $(KIT) $(LIB)
-	$(LINK) $^ $(LIBS) -lm -o $@
+$(OUT)/tests/unit/%: $(OUT)/tests/unit/%.o $(HELP) $(KIT) $(API) $(LIB)
+	$(LINK) $^ $(TEST_LIBS) -lcmocka -lm -o $@
+$(OUT)/tests/scenario/%: $(OUT)/tests/scenario/%.o $(HELP) $(KIT) $(API) $(LIB)
+	$(LINK) $^ $(TEST_LIBS) -lcmocka -lm -o $@
+$(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(HELP) $(KIT) $(API) $(LIB)
+	$(LINK) $^ $(TEST_LIBS) -lm -o $@
 # With clang and SAN=fuzz a fuzzer; otherwise the same code replays its seeds.
-$(OUT)/tests/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(if $(filter fuzz,$(SAN)),,$(OUT)/tests/fuzz/replay.o) $(HELP) $(KIT) $(LIB)
-	$(LINK) $(if $(filter fuzz,$(SAN)),-fsanitize=fuzzer) $^ $(LIBS) -lm -o $@
+$(OUT)/tests/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(if $(filter fuzz,$(SAN)),,$(OUT)/tests/fuzz/replay.o) $(HELP) $(KIT) $(API) $(LIB)
+	$(LINK) $(if $(filter fuzz,$(SAN)),-fsanitize=fuzzer) $^ $(TEST_LIBS) -lm -o $@
 
 # All programs and all that test them, without running one.
 everything: all $(TOOLS) $(UNIT) $(SCENARIO) $(FUZZERS) $(BENCHES)

@@ -15,6 +15,12 @@ cathedral/ops:     base protocol/crypto cathedral/state cathedral/ops
 cathedral/io:      base protocol/wire cathedral/state cathedral/relay cathedral/ops cathedral/io
 cathedral:         base protocol* cathedral*
 tools/device:      base protocol* tools/device
+reliquary-api/http:     base protocol/crypto reliquary-api/http
+reliquary-api/auth:     base protocol/crypto reliquary-api/auth
+reliquary-api/store:    base reliquary-api/store
+reliquary-api/handlers: base protocol* reliquary-api/http reliquary-api/auth reliquary-api/store reliquary-api/handlers
+reliquary-api/service:  base protocol/crypto reliquary-api/http reliquary-api/auth reliquary-api/store reliquary-api/handlers reliquary-api/service
+reliquary-api:          base protocol* reliquary-api*
 '
 
 # wrong_includes FILE...: prints every include that the map does not allow.
@@ -62,7 +68,7 @@ uses() {
 	grep -nE "$1" "${@:2}" /dev/null | grep -vE ':[0-9]+:[[:space:]]*(/?\*|//)'
 }
 
-mapfile -t ours < <(files 'base/*.[ch]' 'protocol/*.[ch]' 'cathedral/*.[ch]' 'tools/*.[ch]')
+mapfile -t ours < <(files 'base/*.[ch]' 'protocol/*.[ch]' 'cathedral/*.[ch]' 'reliquary-api/*.[ch]' 'tools/*.[ch]')
 mapfile -t protocol < <(files 'protocol/*.[ch]')
 
 wrong_includes "${ours[@]}" | quiet "every include follows the map"
@@ -80,6 +86,12 @@ printf '%s\n' "${ours[@]}" | grep -v '^cathedral/io/' |
 
 printf '%s\n' "${ours[@]}" | grep -vE '^cathedral/(io|ops)/|^cathedral/[a-z_]*\.[ch]$' |
 	xargs grep -n '<event2/' | quiet "only the cathedral's io and ops know of an event loop"
+
+printf '%s\n' "${ours[@]}" | grep -v '^reliquary-api/store/' |
+	xargs grep -n '<sqlite3\.h>' | quiet "only the store knows of the database"
+
+printf '%s\n' "${ours[@]}" | grep -v '^reliquary-api/http/' |
+	xargs grep -nE '<(microhttpd|gnutls/.*)\.h>' | quiet "only http knows of the HTTP library"
 
 uses '<(fcntl|stdio|time|sys/socket|sys/stat)\.h>|"base/(log|file|clock)\.h"' \
 	"${protocol[@]}" | quiet "the protocol does no input, output or logging"
@@ -99,6 +111,9 @@ wrong cathedral/ops/x.c cathedral/relay/pipeline.h
 wrong tools/x/y.c cathedral/conf.h
 wrong tools/x/y.c tools/z/z.h
 wrong tools/x/y.c y.h
+wrong reliquary-api/store/x.c reliquary-api/http/reply.h
+wrong reliquary-api/http/x.c reliquary-api/store/store.h
+wrong reliquary-api/handlers/x.c reliquary-api/service/api.h
 wrong elsewhere/x.c base/hex.h
 
 mkdir -p "$scratch/tools/x"

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a handler answers: a value.  Only http/server.c talks to the client.  Errors are problem
+ * documents (RFC 9457): type "urn:reliquary:problem:KIND", title, status, detail, field.
+ */
+#ifndef RELIQUARY_API_HTTP_REPLY_H
+#define RELIQUARY_API_HTTP_REPLY_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define REPLY_DETAIL_MAX 256
+
+struct reply {
+	unsigned status;
+	json_t *json;      /* owned; NULL: text or nothing */
+	char *text;        /* owned (malloc'd); answered as text/plain unless type says otherwise */
+	const char *type;  /* content type of text; NULL: text/plain; static */
+	const char *fixed; /* static bytes instead of text, never freed */
+	size_t fixed_len;
+	unsigned retry_after_s; /* Retry-After, 0 without */
+	char allow[64];         /* Allow, "" without */
+	bool replayed;          /* Idempotency-Replayed: true */
+	bool secret;            /* holds a secret: wiped when freed, Cache-Control: no-store */
+};
+
+/* Takes json over; NULL (out of memory) becomes a 500. */
+struct reply reply_json(unsigned status, json_t *json);
+
+/* The same, for answers that hold a secret. */
+struct reply reply_secret(unsigned status, json_t *json);
+
+/* One line for people, a line end is added. */
+struct reply reply_text(unsigned status, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Bytes that live for ever (openapi.json). */
+struct reply reply_fixed(const char *type, const char *bytes, size_t len);
+
+struct reply reply_empty(void); /* 204 */
+
+/* kind: a word of the list in docs/api.md; detail: a sentence for the person who reads it. */
+struct reply reply_problem(unsigned status, const char *kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+struct reply reply_bad_field(const char *field, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Another tenant's, and what is not there: one answer for both.  what: "flock", "device", … */
+struct reply reply_unknown(const char *what);
+struct reply reply_busy(unsigned retry_after_s);    /* 503 */
+struct reply reply_failed(void);                    /* 500 */
+struct reply reply_limited(unsigned retry_after_s); /* 429 */
+
+/*
+ * The body as it goes out; false when out of memory.  *ret points into the reply or to malloc'd
+ * memory that *owned says the caller frees.
+ */
+bool reply_render(const struct reply *r, const char **ret, size_t *len, bool *owned);
+
+/* "application/json", "application/problem+json", "text/plain; charset=utf-8", … */
+const char *reply_content_type(const struct reply *r);
+
+void reply_free(struct reply *r);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The one thread that writes.  Takes all jobs that wait (up to group_max), runs each in a step of
+ * one transaction, commits once, and only then says so: what a job answers is on disk.  When the
+ * transaction fails, each of its jobs gets one try alone, so that one cannot spoil the others.
+ */
+#ifndef RELIQUARY_API_SERVICE_WRITER_H
+#define RELIQUARY_API_SERVICE_WRITER_H
+
+#include "base/fault.h"
+#include "base/random.h"
+#include "reliquary-api/service/counts.h"
+#include "reliquary-api/store/store.h"
+
+#include <stdbool.h>
+
+struct writer;
+
+/* Lives in what the caller owns, from writer_submit() until done() was called. */
+struct job {
+	struct job *next; /* the writer's */
+	/*
+	 * In the step: true to keep what it did, false to undo it.  May be called twice; forgets
+	 * what came of the first time.
+	 */
+	bool (*work)(struct job *job, struct session *store, struct random *random);
+	/* result: STORE_OK when what work() kept is on disk, and for work() that kept nothing. */
+	void (*done)(struct job *job, enum store_result result);
+	bool ok; /* what work() said: the writer's */
+};
+
+struct writer *writer_create(struct store *store, unsigned queue_max, unsigned group_max,
+    struct counts *counts, struct random *random, struct fault *why);
+
+/* False when the queue is full or the writer is ending: nothing will be called. */
+bool writer_submit(struct writer *w, struct job *job);
+
+/* Finishes what was submitted, then ends the thread. */
+void writer_destroy(struct writer *w);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Statements, for the files of the store only.  Each is prepared once a session, found again by
+ * where its text is: the text must live for ever (a string literal in a static const).
+ *
+ *	static const char sql[] = "SELECT label FROM flocks WHERE account = ? AND id = ?";
+ *	struct query q = query_begin(s, sql);
+ *
+ *	query_int(&q, account.value);
+ *	query_int(&q, flock_column(id));
+ *	found = query_row(&q) && column_text(&q, 0, row.label, sizeof(row.label));
+ *	return query_end(&q, found);
+ */
+#ifndef RELIQUARY_API_STORE_SQL_H
+#define RELIQUARY_API_STORE_SQL_H
+
+#include "base/ids.h"
+#include "reliquary-api/store/store.h"
+
+#include <sqlite3.h>
+
+struct query {
+	struct session *session;
+	sqlite3_stmt *statement; /* NULL when it could not be prepared */
+	int bound;               /* parameters so far */
+	int code;                /* SQLite's, of the last step; sticky once it is an error */
+};
+
+struct query query_begin(struct session *s, const char *sql);
+
+/* The next parameter; what is pointed to is borrowed until query_end(). */
+void query_int(struct query *q, int64_t value);
+void query_text(struct query *q, const char *text);
+void query_blob(struct query *q, const void *data, size_t len);
+void query_null(struct query *q);
+
+/* Steps; true when there is a row. */
+bool query_row(struct query *q);
+
+int64_t column_int(struct query *q, int n);
+bool column_is_null(struct query *q, int n);
+/* False, and an error that sticks, when it does not fit: our own bounds were broken. */
+bool column_text(struct query *q, int n, char *out, size_t size);
+bool column_blob(struct query *q, int n, void *out, size_t len); /* exactly len bytes */
+
+/*
+ * Resets, and says how it went: STORE_OK, or STORE_NONE when it ran but found is false, or what the
+ * error means: STORE_CONFLICT for a constraint, BUSY, NO_SPACE, FAILED (logged).
+ */
+enum store_result query_end(struct query *q, bool found);
+
+/* Steps once, for statements without rows; found: something was changed. */
+enum store_result query_run(struct query *q);
+
+/* A flock's id as a column, and back. */
+static inline int64_t
+flock_column(struct flock_id flock)
+{
+	return (int64_t)flock.value;
+}
+
+static inline struct flock_id
+column_flock(struct query *q, int n)
+{
+	return (struct flock_id){ (uint64_t)column_int(q, n) };
+}
+
+/* Notes that cathedrals must hear of (a, b): a flock when equal, the cathedrals when zero. */
+enum store_result change_note(struct session *s, struct flock_id a, struct flock_id b, int64_t now);
+
+#endif
