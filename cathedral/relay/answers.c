@@ -11,18 +11,15 @@
 #define HEARD_NS (120 * NS_PER_S)
 
 struct recipient
-recipient_of(const struct pipeline *p, const struct packet *pkt, const struct party *party,
-    struct flock_id flock, bool proven)
+recipient_of(
+    const struct packet *pkt, const struct party *party, struct flock_id flock, bool proven)
 {
-	size_t mtu = p->site->options.mtu;
-	size_t as_large = pkt->wire_len + 1;
-
 	return (struct recipient){
 		.party = party,
 		.flock = flock,
 		.to = pkt->from,
 		.listener = pkt->listener,
-		.below = proven || as_large > mtu ? mtu : as_large,
+		.most = proven ? SIZE_MAX : pkt->wire_len,
 	};
 }
 
@@ -44,7 +41,7 @@ answer_send(struct pipeline *p, const struct recipient *to, const struct offer *
 	struct packet *pkt;
 
 	/* A proven device gets its answer however small the MTU is. */
-	if (to->below < options->mtu && least_size(shrouded) >= to->below) {
+	if (least_size(shrouded) > to->most) {
 		stats_add(&p->stats->answers_withheld, 1);
 		return;
 	}
@@ -61,7 +58,7 @@ answer_send(struct pipeline *p, const struct recipient *to, const struct offer *
 	pkt->to = to->to;
 	pkt->to_listener = to->listener;
 	pkt->to_mask = shrouded ? &to->party->shroud->mask : NULL;
-	pkt->below = to->below;
+	pkt->below = to->most < options->mtu ? to->most + 1 : options->mtu;
 	secret_wipe(&key, sizeof(key));
 	secret_wipe(&e, sizeof(e));
 }
@@ -136,7 +133,7 @@ leave_to_lookups(
 		.other = other,
 		.device = to->party->device->id,
 		.tunnel = tunnel,
-		.below = to->below,
+		.most = to->most,
 	};
 
 	/* When its place is taken the device asks again. */

@@ -12,15 +12,15 @@ struct recipient {
 	struct flock_id flock; /* the device's, with its domain */
 	struct endpoint to;
 	uint8_t listener;
-	size_t below; /* the datagram stays below it */
+	size_t most; /* bytes of one datagram; SIZE_MAX for those who proved where they are */
 };
 
 /*
  * Who sent this packet.  Until it has proven that it is where it says it is, it gets no more bytes
  * than it sent.
  */
-struct recipient recipient_of(const struct pipeline *p, const struct packet *pkt,
-    const struct party *party, struct flock_id flock, bool proven);
+struct recipient recipient_of(
+    const struct packet *pkt, const struct party *party, struct flock_id flock, bool proven);
 
 /* Seals, addresses and queues it; withholds what would be too large. */
 void answer_send(struct pipeline *p, const struct recipient *to, const struct offer *o);

@@ -77,7 +77,7 @@ device_info(struct pipeline *p, const struct packet *pkt, const struct opened *o
 		return v;
 	stats_add(&p->stats->tunnels_created, out->created);
 	stats_add(&p->stats->tunnels_moved, out->moved);
-	to = recipient_of(p, pkt, &o->party, o->header.flock_src, !out->moved);
+	to = recipient_of(pkt, &o->party, o->header.flock_src, !out->moved);
 	if (out->answer)
 		answer_info(p, &to, out);
 	if (out->remember)
@@ -121,7 +121,7 @@ device_liturgy(struct pipeline *p, const struct packet *pkt, const struct opened
 
 	if (!liturgies_hear(p->site->liturgies, &heard, &out))
 		return out.quota ? VERDICT_DROP_QUOTA : VERDICT_DROP_TABLE_FULL;
-	to = recipient_of(p, pkt, &o->party, o->header.flock_src, !out.unproven);
+	to = recipient_of(pkt, &o->party, o->header.flock_src, !out.unproven);
 	if (out.remember)
 		answer_remembrance(p, &to);
 	if (out.answer)

@@ -153,7 +153,7 @@ look_up_ambry(struct pipeline *p, const struct lookup *what)
 		.flock = what->own,
 		.to = what->from,
 		.listener = what->listener,
-		.below = what->below,
+		.most = what->most,
 	};
 
 	if (registry_party(p->registry, what->own, what->other, what->device, &party))
@@ -240,7 +240,7 @@ pipeline_push_ambries(struct pipeline *p, struct instant now)
 			.flock = t->key.src,
 			.to = t->at,
 			.listener = t->listener,
-			.below = p->site->options.mtu,
+			.most = SIZE_MAX,
 		};
 
 		if (push_is_due(p, t, &party))

@@ -34,7 +34,7 @@ struct lookup {
 	struct flock_id own, other; /* with their domain */
 	struct device_id device;
 	struct tunnel_id tunnel;
-	size_t below;
+	size_t most;
 
 	/* LOOKUP_IDENTITY: the packet as it came. */
 	bool nat_port;

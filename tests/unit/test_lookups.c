@@ -96,7 +96,7 @@ ambry(uint16_t tunnel, uint32_t device, uint16_t port)
 	what.other.value = 0xcafeba00;
 	what.device.value = device;
 	what.tunnel.value = tunnel;
-	what.below = 1473;
+	what.most = 1472;
 	return what;
 }
 
@@ -116,7 +116,7 @@ ambries_have_places_of_their_own(void **state)
 	for (int n = 0; n < 4; n++) {
 		assert_true(lookups_next(l, &out, 0));
 		if (out.kind == LOOKUP_AMBRY) {
-			assert_int_equal(out.below, 1473);
+			assert_int_equal(out.most, 1472);
 			assert_true(out.own.value == 0xcafeba00);
 		}
 	}
