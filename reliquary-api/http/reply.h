@@ -40,21 +40,28 @@ struct reply reply_fixed(const char *type, const char *bytes, size_t len);
 
 struct reply reply_empty(void); /* 204 */
 
-/* kind: a word of the list in docs/api.md; detail: a sentence for the person who reads it. */
+/*
+ * kind: a word of the list in docs/api.md; detail: a sentence for the person who reads it, cut at
+ * REPLY_DETAIL_MAX - 1 bytes, with '?' for what would upset a terminal.
+ */
 struct reply reply_problem(unsigned status, const char *kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* 400; the detail is field, a blank, and what follows: "label", "has at most 64 bytes". */
 struct reply reply_bad_field(const char *field, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Another tenant's, and what is not there: one answer for both.  what: "flock", "device", … */
 struct reply reply_unknown(const char *what);
+
+/* These need no memory, and neither does reply_render() of them. */
 struct reply reply_busy(unsigned retry_after_s);    /* 503 */
 struct reply reply_failed(void);                    /* 500 */
 struct reply reply_limited(unsigned retry_after_s); /* 429 */
 
 /*
  * The body as it goes out; false when out of memory.  *ret points into the reply or to malloc'd
- * memory that *owned says the caller frees.
+ * memory that *owned says the caller frees, and wipes before that when the reply is secret.
  */
 bool reply_render(const struct reply *r, const char **ret, size_t *len, bool *owned);
 

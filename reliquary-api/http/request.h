@@ -71,7 +71,7 @@ const char *method_name(enum method method);
 /* Splits "a=1&b=2" (percent-decoded, '+' is a blank); what does not fit sets query_overflow. */
 void request_query_read(struct request *rq, const char *text);
 
-/* The value of a name in the query, NULL without. */
+/* The value of the first of that name in the query, NULL without. */
 const char *request_query(const struct request *rq, const char *name);
 
 /* A page of a list: limit (1 .. max, fallback without) and after ("" without). False: malformed. */
@@ -85,10 +85,10 @@ bool request_page(const struct request *rq, struct page *ret, uint32_t fallback,
 /*
  * Path parameter n as a flock: 16 lower-case hex digits that end in 00, and not all zero; as a
  * device: 8 lower-case hex digits.  Whatever else it is names nothing: answer 404.
+ * request_flock_domain() takes any last two digits, and *ret keeps them.
  */
 bool request_flock(const struct request *rq, size_t n, struct flock_id *ret);
-bool request_flock_domain(
-    const struct request *rq, size_t n, struct flock_id *ret); /* any domain */
+bool request_flock_domain(const struct request *rq, size_t n, struct flock_id *ret);
 bool request_device(const struct request *rq, size_t n, struct device_id *ret);
 bool request_id64(const struct request *rq, size_t n, uint64_t *ret); /* 16 lower-case digits */
 
