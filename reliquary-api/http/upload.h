@@ -39,6 +39,12 @@ enum upload_status {
 struct upload *upload_begin(
     const char *folder, const struct upload_check *check, struct random *random);
 
+/*
+ * Takes the room on the disk for a body whose size was said, so that a full one shows before its
+ * bytes are sent.  Makes what follows cheaper, too.
+ */
+enum upload_status upload_reserve(struct upload *u, uint64_t size);
+
 enum upload_status upload_take(struct upload *u, const uint8_t *data, size_t len);
 
 /* All bytes are there: asks the check, ends the hash.  No disk is waited for. */
@@ -49,8 +55,11 @@ enum upload_status upload_settle(struct upload *u);
 
 const void *upload_state(const struct upload *u); /* the check's */
 const struct fault *upload_fault(const struct upload *u);
+int upload_errno(const struct upload *u); /* after UPLOAD_FAILED: ENOSPC, EDQUOT, … */
 uint64_t upload_size(const struct upload *u);
-const uint8_t *upload_hash(const struct upload *u); /* UPLOAD_HASH_SIZE bytes, after upload_end() */
+
+/* SHA-256, UPLOAD_HASH_SIZE bytes; after upload_end(). */
+const uint8_t *upload_hash(const struct upload *u);
 const char *upload_name(const struct upload *u);
 
 /* From now on the file belongs to whoever knows its name: upload_free() leaves it alone. */
