@@ -2,8 +2,8 @@
 #include "cathedral/io/scanner.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "cathedral/io/batch.h"
-#include "cathedral/io/thread.h"
 #include "cathedral/relay/pipeline.h"
 
 #include <stdlib.h>

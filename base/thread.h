@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef CATHEDRAL_IO_THREAD_H
-#define CATHEDRAL_IO_THREAD_H
+#ifndef BASE_THREAD_H
+#define BASE_THREAD_H
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "cathedral/io/thread.h"
+#include "base/thread.h"
 
 #include <signal.h>
 
