@@ -22,8 +22,9 @@
 struct query {
 	struct session *session;
 	sqlite3_stmt *statement; /* NULL when it could not be prepared */
-	int bound;               /* parameters so far */
-	int code;                /* SQLite's, of the last step; sticky once it is an error */
+	const char *sql;
+	int bound; /* parameters so far */
+	int code;  /* SQLite's, of the last step; sticky once it is an error */
 };
 
 struct query query_begin(struct session *s, const char *sql);
@@ -38,6 +39,8 @@ void query_null(struct query *q);
 bool query_row(struct query *q);
 
 int64_t column_int(struct query *q, int n);
+/* As it is, until the next query_row() or query_end(); NULL when empty. */
+const void *column_view(struct query *q, int n, size_t *len);
 bool column_is_null(struct query *q, int n);
 /* False, and an error that sticks, when it does not fit: our own bounds were broken. */
 bool column_text(struct query *q, int n, char *out, size_t size);
@@ -51,6 +54,14 @@ enum store_result query_end(struct query *q, bool found);
 
 /* Steps once, for statements without rows; found: something was changed. */
 enum store_result query_run(struct query *q);
+
+/*
+ * Around an operation of several statements, so that all happen or none: a step inside a group, a
+ * transaction of its own otherwise.  whole_end() keeps them when result is STORE_OK, undoes them
+ * otherwise, and says how it went.
+ */
+enum store_result whole_begin(struct session *s);
+enum store_result whole_end(struct session *s, enum store_result result);
 
 /* A flock's id as a column, and back. */
 static inline int64_t

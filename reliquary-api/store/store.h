@@ -37,10 +37,11 @@ struct store;
 struct session;
 
 struct store_options {
-	const char *path;   /* the database file */
-	const char *vfs;    /* tests: a file system that fails; NULL: the usual one */
-	unsigned cache_kib; /* of each session */
-	unsigned busy_ms;   /* how long a writer waits for another process */
+	const char *path;           /* the database file */
+	const char *vfs;            /* tests: a file system that fails; NULL: the usual one */
+	unsigned cache_kib;         /* of each session */
+	unsigned busy_ms;           /* how long a writer waits for another process */
+	unsigned token_unused_days; /* after how many a token is dead; 0: 30 */
 };
 
 /*
