@@ -28,8 +28,10 @@ enum route_found {
 
 /*
  * Finds the row for rq->method and rq->path and fills rq->param.  Paths are taken as they are: no
- * decoding, no "..", no empty segment, no trailing slash; a literal segment goes before one in
- * braces.  HEAD finds GET's row.
+ * decoding (a percent sign names nothing), no "." or "..", no empty segment, no trailing slash, no
+ * segment of REQUEST_WORD_MAX bytes or more; "/" alone is the root.  A literal segment goes before
+ * one in braces, the front one first.  HEAD finds GET's row.  allow is "" but for
+ * ROUTE_WRONG_METHOD, then the Allow header's value.
  */
 enum route_found router_find(
     const struct router *r, struct request *rq, size_t *row, char allow[static 64]);
