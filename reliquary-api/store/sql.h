@@ -35,6 +35,19 @@ void query_text(struct query *q, const char *text);
 void query_blob(struct query *q, const void *data, size_t len);
 void query_null(struct query *q);
 
+/*
+ * Where a page of numbers goes on: after id, or from the start when it is 0, for
+ * "WHERE id > ifnull(?, -1e19)".  Numbers with the top bit set are negative there, and come first.
+ */
+static inline void
+query_after(struct query *q, uint64_t id)
+{
+	if (id == 0)
+		query_null(q);
+	else
+		query_int(q, (int64_t)id);
+}
+
 /* Steps; true when there is a row. */
 bool query_row(struct query *q);
 
@@ -78,5 +91,11 @@ column_flock(struct query *q, int n)
 
 /* Notes that cathedrals must hear of (a, b): a flock when equal, the cathedrals when zero. */
 enum store_result change_note(struct session *s, struct flock_id a, struct flock_id b, int64_t now);
+
+/* Notes every flock of an account, and every established xflock that it has a part in. */
+enum store_result change_note_account(struct session *s, int64_t account, int64_t now);
+
+/* Notes a flock and the established xflocks that it has a part in, before it goes. */
+enum store_result change_note_flock(struct session *s, struct flock_id flock, int64_t now);
 
 #endif
