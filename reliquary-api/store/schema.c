@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: ISC */
+#include "base/embed.h"
+#include "reliquary-api/store/migrate.h"
+
+EMBED(schema_reliquary_0001, "schema/reliquary/0001-accounts.sql");
+
+/* In order and without gaps; a file that was released is never changed, another one is added. */
+const struct migration schema_migrations[] = {
+	{ 1, "0001-accounts", schema_reliquary_0001 },
+	{ 0, NULL, NULL },
+};

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: ISC */
+#include "reliquary-api/store/session.h"
+
+#include "base/clock.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The log file shrinks to it when it begins anew. */
+#define LOG_BYTES_KEPT (16 << 20)
+
+#define TOKEN_UNUSED_DAYS 30
+
+static pthread_once_t engine_once = PTHREAD_ONCE_INIT;
+
+/* No lock inside the engine: a session is one thread's at a time.  Refused, without harm, when a
+ * test has begun to use it before: connections say the same for themselves. */
+static void
+engine_configure(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	sqlite3_initialize();
+}
+
+void
+engine_begin(void)
+{
+	pthread_once(&engine_once, engine_configure);
+}
+
+bool
+store_fill(struct store *ret, const struct store_options *o, struct fault *why)
+{
+	struct store s = {
+		.cache_kib = o->cache_kib,
+		.busy_ms = o->busy_ms,
+		.token_unused_days = TOKEN_UNUSED_DAYS,
+	};
+
+	if (o->token_unused_days > 0)
+		s.token_unused_days = o->token_unused_days;
+	/* Room for the longest ending that is put to it. */
+	if (strlen(o->path) + sizeof(".before-NNNN.XXXXXX-journal") > sizeof(s.path))
+		return fault_set(why, "the database's path is too long");
+	snprintf(s.path, sizeof(s.path), "%s", o->path);
+	if (o->vfs != NULL)
+		snprintf(s.vfs, sizeof(s.vfs), "%s", o->vfs);
+	*ret = s;
+	return true;
+}
+
+bool
+connection_fault(struct fault *why, sqlite3 *db, const char *path)
+{
+	int code = db == NULL ? SQLITE_NOMEM : sqlite3_extended_errcode(db);
+	int cause = db == NULL ? 0 : sqlite3_system_errno(db);
+
+	if (cause == 0 || (code & 0xff) == SQLITE_NOMEM)
+		return fault_set(why, "%s: %s", path, sqlite3_errstr(code));
+	return fault_set(why, "%s: %s (%s)", path, sqlite3_errstr(code), strerror(cause));
+}
+
+bool
+connection_number(sqlite3 *db, const char *sql, int64_t *ret)
+{
+	sqlite3_stmt *statement = NULL;
+	bool ok = sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
+		  sqlite3_step(statement) == SQLITE_ROW;
+
+	if (ok)
+		*ret = sqlite3_column_int64(statement, 0);
+	return sqlite3_finalize(statement) == SQLITE_OK && ok;
+}
+
+/* NULL with the reason.  NOFOLLOW is of no use here: administrators link data folders. */
+static sqlite3 *
+connection_open(const struct store *s, int flags, struct fault *why)
+{
+	sqlite3 *db = NULL;
+	int code;
+
+	engine_begin();
+	code = sqlite3_open_v2(s->path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+	    s->vfs[0] == '\0' ? NULL : s->vfs);
+	if (code == SQLITE_OK) {
+		sqlite3_busy_timeout(db, (int)s->busy_ms);
+		return db;
+	}
+	connection_fault(why, db, s->path);
+	sqlite3_close(db);
+	return NULL;
+}
+
+sqlite3 *
+connection_open_untouched(const struct store *s, struct fault *why)
+{
+	sqlite3 *db = connection_open(s, SQLITE_OPEN_READONLY, why);
+
+	if (db != NULL)
+		sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return db;
+}
+
+/* The last but one are those that have to be asked whether they took. */
+static bool
+connection_settle(sqlite3 *db, const struct store *s, enum session_kind kind)
+{
+	static const int features[][2] = {
+		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
+		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
+		{ SQLITE_DBCONFIG_DQS_DML, 0 },
+		{ SQLITE_DBCONFIG_DQS_DDL, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_FKEY, 1 },
+	};
+	char sql[512];
+
+	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
+		if (sqlite3_db_config(db, features[i][0], features[i][1], NULL) != SQLITE_OK)
+			return false;
+	}
+	/* What is deleted is zeroed where that costs no other page.  Who commits does not also copy
+	 * the log: store_checkpoint() does. */
+	snprintf(sql, sizeof(sql),
+	    "PRAGMA synchronous = FULL; PRAGMA secure_delete = FAST; PRAGMA temp_store = MEMORY;"
+	    "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 0;"
+	    "PRAGMA cache_size = -%u; PRAGMA journal_size_limit = %d; PRAGMA query_only = %d;",
+	    s->cache_kib, LOG_BYTES_KEPT, kind == SESSION_READER);
+	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/*
+ * A database remembers that it has a log, but a copy in its place may not.  The engine does not
+ * wait for others when it changes that, so that is done here.
+ */
+static bool
+connection_use_log(sqlite3 *db, unsigned busy_ms)
+{
+	for (unsigned waited = 0;; waited += 10) {
+		sqlite3_stmt *statement = NULL;
+		bool ok = sqlite3_prepare_v2(
+			      db, "PRAGMA journal_mode = WAL", -1, &statement, NULL) == SQLITE_OK &&
+			  sqlite3_step(statement) == SQLITE_ROW &&
+			  strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
+		int code = sqlite3_finalize(statement);
+
+		if (ok || (code & 0xff) != SQLITE_BUSY || waited >= busy_ms)
+			return ok;
+		sqlite3_sleep(10);
+	}
+}
+
+struct session *
+session_open(const struct store *s, enum session_kind kind, struct fault *why)
+{
+	/* Readers write, too: they note in shared memory what they read. */
+	sqlite3 *db = connection_open(s, SQLITE_OPEN_READWRITE, why);
+	struct session *session;
+
+	if (db == NULL)
+		return NULL;
+	session = calloc(1, sizeof(*session));
+	if (session == NULL) {
+		connection_fault(why, NULL, s->path);
+	} else if (!connection_use_log(db, s->busy_ms) || !connection_settle(db, s, kind)) {
+		connection_fault(why, db, s->path);
+	} else {
+		session->store = s;
+		session->db = db;
+		session->limit.interval_ns = NS_PER_S;
+		session->limit.burst = 10;
+		return session;
+	}
+	free(session);
+	sqlite3_close(db);
+	return NULL;
+}
+
+struct session *
+session_open_reader(struct store *s, struct fault *why)
+{
+	return session_open(s, SESSION_READER, why);
+}
+
+struct session *
+session_open_writer(struct store *s, struct fault *why)
+{
+	return session_open(s, SESSION_WRITER, why);
+}
+
+void
+session_close(struct session *s)
+{
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < SESSION_STATEMENTS; i++)
+		sqlite3_finalize(s->slots[i].statement);
+	sqlite3_close(s->db); /* undoes what was not committed */
+	free(s);
+}
