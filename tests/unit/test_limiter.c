@@ -97,6 +97,25 @@ zero_means_one(void **state)
 	limiter_destroy(l);
 }
 
+static void
+a_slow_rate_says_when(void **state)
+{
+	struct limiter *l = limiter_create_interval(100 * NS_PER_S, 2, &randomness);
+	uint32_t who = 7;
+
+	(void)state;
+	assert_int_equal(limiter_wait_ns(l, &who, sizeof(who), T0), 0);
+	assert_true(allow(l, who, T0));
+	assert_int_equal(limiter_wait_ns(l, &who, sizeof(who), T0), 0);
+	assert_true(allow(l, who, T0));
+	assert_int_equal(limiter_wait_ns(l, &who, sizeof(who), T0), 100 * NS_PER_S);
+	assert_false(allow(l, who, T0 + 40 * NS_PER_S));
+	assert_int_equal(limiter_wait_ns(l, &who, sizeof(who), T0 + 50 * NS_PER_S), 50 * NS_PER_S);
+	assert_false(allow(l, who, T0 + 100 * NS_PER_S - 1));
+	assert_true(allow(l, who, T0 + 100 * NS_PER_S));
+	limiter_destroy(l);
+}
+
 int
 main(void)
 {
@@ -106,6 +125,7 @@ main(void)
 		cmocka_unit_test(keys_have_credit_of_their_own),
 		cmocka_unit_test(many_keys_share_fixed_memory),
 		cmocka_unit_test(zero_means_one),
+		cmocka_unit_test(a_slow_rate_says_when),
 	};
 
 	random_for_test(&randomness);
