@@ -89,13 +89,13 @@ column_flock(struct query *q, int n)
 	return (struct flock_id){ (uint64_t)column_int(q, n) };
 }
 
-/* Notes that cathedrals must hear of (a, b): a flock when equal, the cathedrals when zero. */
+/*
+ * Notes that cathedrals must hear of (a, b), either way round: a flock when equal, the cathedrals
+ * when zero.  Numbers only grow, and are seen by nobody before those below them are.
+ */
 enum store_result change_note(struct session *s, struct flock_id a, struct flock_id b, int64_t now);
 
-/* Notes every flock of an account, and every established xflock that it has a part in. */
+/* Notes every flock of an account, and every established xflock that one of them is in. */
 enum store_result change_note_account(struct session *s, int64_t account, int64_t now);
-
-/* Notes a flock and the established xflocks that it has a part in, before it goes. */
-enum store_result change_note_flock(struct session *s, struct flock_id flock, int64_t now);
 
 #endif
