@@ -7,9 +7,11 @@
 #ifndef RELIQUARY_API_SERVICE_WRITER_H
 #define RELIQUARY_API_SERVICE_WRITER_H
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/random.h"
 #include "reliquary-api/service/counts.h"
+#include "reliquary-api/service/lane.h"
 #include "reliquary-api/store/store.h"
 
 #include <stdbool.h>
@@ -18,7 +20,7 @@ struct writer;
 
 /* Lives in what the caller owns, from writer_submit() until done() was called. */
 struct job {
-	struct job *next; /* the writer's */
+	struct lane_item wait; /* first, and the writer's */
 	/*
 	 * In the step: true to keep what it did, false to undo it.  May be called twice; forgets
 	 * what came of the first time.
@@ -26,16 +28,25 @@ struct job {
 	bool (*work)(struct job *job, struct session *store, struct random *random);
 	/* result: STORE_OK when what work() kept is on disk, and for work() that kept nothing. */
 	void (*done)(struct job *job, enum store_result result);
-	bool ok; /* what work() said: the writer's */
+	bool ok; /* what work() said: the writer's to set, done()'s to read */
 };
 
-struct writer *writer_create(struct store *store, unsigned queue_max, unsigned group_max,
-    struct counts *counts, struct random *random, struct fault *why);
+struct writer_options {
+	struct store *store;
+	unsigned queue_max; /* jobs that may wait */
+	unsigned group_max; /* jobs in one transaction */
+	struct counts *counts;
+	struct instant (*clock)(void);
+};
 
-/* False when the queue is full or the writer is ending: nothing will be called. */
+struct writer *writer_create(
+    const struct writer_options *o, struct random *random, struct fault *why);
+
+/* False when the queue is full or the writer is ending: nothing will be called.  Any thread; done()
+ * is called on the writer's, in the order in which jobs came. */
 bool writer_submit(struct writer *w, struct job *job);
 
-/* Finishes what was submitted, then ends the thread. */
+/* Finishes what was submitted, then ends the thread; NULL is fine. */
 void writer_destroy(struct writer *w);
 
 #endif
