@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/conf.h"
 
+#include "base/conf_words.h"
 #include "base/endpoint.h"
 #include "base/file.h"
 #include "base/hex.h"
@@ -13,12 +14,16 @@
 #define CONF_BYTES_MAX (1024 * 1024)
 #define OPTIONS_MAX    256
 
+/* What speaks first is heard: the others are read in this order, and do not override it. */
+enum layer { LAYER_NONE = 0, LAYER_GIVEN, LAYER_ENV, LAYER_FILE };
+
 struct loader {
 	void *conf;
 	const struct conf_option *table;
 	const char *name;   /* of the file, for faults */
 	const char *folder; /* of the file, with its slash; empty for none */
-	bool seen[OPTIONS_MAX];
+	enum layer layer;   /* that is being read */
+	enum layer seen[OPTIONS_MAX];
 };
 
 static bool
@@ -87,6 +92,8 @@ static bool
 set_option(const struct loader *l, const struct conf_option *option, char *const *words,
     size_t count, struct fault *why)
 {
+	bool elsewhere = l->layer == LAYER_GIVEN || l->layer == LAYER_ENV;
+	const char *folder = elsewhere ? "" : l->folder;
 	void *field = (char *)l->conf + option->offset;
 
 	if (option->type == CONF_PARSE)
@@ -104,64 +111,13 @@ set_option(const struct loader *l, const struct conf_option *option, char *const
 	case CONF_TEXT:
 		return set_text(field, "", words[0], why);
 	case CONF_PATH:
-		return set_path(field, l->folder, words[0], why);
+		return set_path(field, folder, words[0], why);
 	case CONF_ENDPOINT:
 		return set_endpoint(field, words[0], why);
 	case CONF_PARSE:
 		break;
 	}
 	return fault_set(why, "has no type");
-}
-
-/* Ends the word that begins at *at and moves *at behind it; NULL when it is malformed. */
-static char *
-take_word(char **at, struct fault *why)
-{
-	char *word = *at, *end;
-
-	if (*word != '"') {
-		end = word + strcspn(word, " \t\"");
-		if (*end == '"') {
-			fault_set(why, "a quote inside a word");
-			return NULL;
-		}
-	} else {
-		end = strchr(++word, '"');
-		if (end == NULL) {
-			fault_set(why, "a quote is not closed");
-			return NULL;
-		}
-		*end++ = '\0';
-		if (*end != '\0' && *end != ' ' && *end != '\t' && *end != '#') {
-			fault_set(why, "text follows a closing quote");
-			return NULL;
-		}
-	}
-	*at = end;
-	if (*end == ' ' || *end == '\t') {
-		*end = '\0';
-		*at = end + 1;
-	}
-	return word;
-}
-
-/* Cuts line, in place, into words separated by blanks. */
-static bool
-split(char *line, char *words[static CONF_WORDS_MAX + 1], size_t *count, struct fault *why)
-{
-	*count = 0;
-	for (;;) {
-		line += strspn(line, " \t");
-		if (*line == '\0' || *line == '#')
-			return true;
-		if (*count > CONF_WORDS_MAX)
-			return fault_set(
-			    why, "more than %d words behind the keyword", CONF_WORDS_MAX);
-		words[*count] = take_word(&line, why);
-		if (words[*count] == NULL)
-			return false;
-		++*count;
-	}
 }
 
 static const struct conf_option *
@@ -188,33 +144,56 @@ find_twin(const struct loader *l, const struct conf_option *option)
 	return NULL;
 }
 
+/* The words of one layer: errors there, unless a layer before it said something else. */
+static bool
+take_option(struct loader *l, const struct conf_option *option, char *const *words, size_t count,
+    struct fault *why)
+{
+	const struct conf_option *twin = find_twin(l, option);
+	enum layer *seen = &l->seen[option - l->table];
+
+	if (*seen == l->layer && !option->repeats)
+		return fault_set(why, "given twice");
+	if (*seen != LAYER_NONE && *seen != l->layer)
+		return true;
+	if (twin != NULL && l->seen[twin - l->table] != l->layer)
+		return true;
+	if (twin != NULL)
+		return fault_set(why, "says the same as %s above", twin->keyword);
+	*seen = l->layer;
+	return set_option(l, option, words, count, why);
+}
+
 static bool
 load_line(struct loader *l, char *line, struct fault *why)
 {
 	char *words[CONF_WORDS_MAX + 1];
-	const struct conf_option *option, *twin;
-	bool *seen;
+	const struct conf_option *option;
 	size_t count;
 
-	if (!split(line, words, &count, why))
+	if (!conf_split(line, words, &count, why))
 		return count == 0 ? false : fault_prefix(why, "%s", words[0]);
 	if (count == 0)
 		return true;
 	option = find_option(l->table, words[0]);
 	if (option == NULL)
 		return fault_set(why, "%s: unknown keyword", words[0]);
+	return take_option(l, option, words + 1, count - 1, why) ||
+	       fault_prefix(why, "%s", option->keyword);
+}
 
-	seen = &l->seen[option - l->table];
-	if (*seen && !option->repeats)
-		return fault_set(why, "%s: given twice", option->keyword);
-	twin = find_twin(l, option);
-	if (twin != NULL)
-		return fault_set(
-		    why, "%s: says the same as %s above", option->keyword, twin->keyword);
-	*seen = true;
-	if (!set_option(l, option, words + 1, count - 1, why))
-		return fault_prefix(why, "%s", option->keyword);
-	return true;
+/* What stands outside of a file; only parsers take it apart into words.  Cut up in place. */
+static bool
+load_value(struct loader *l, const struct conf_option *option, char *value, struct fault *why)
+{
+	char *words[CONF_WORDS_MAX + 1] = { value };
+	size_t count = 1;
+
+	if (option->type == CONF_PARSE && !conf_split(value, words, &count, why))
+		return false;
+	if (count > CONF_WORDS_MAX)
+		return fault_set(why, "more than %d words", CONF_WORDS_MAX);
+	return take_option(l, option, words, count, why);
 }
 
 /* A fallback is our own text, so its fault names the keyword only. */
@@ -228,7 +207,7 @@ load_fallback(const struct loader *l, const struct conf_option *option, struct f
 
 	if (copy == NULL)
 		return fault_set(why, "out of memory");
-	ok = split(copy, words, &count, why) && set_option(l, option, words, count, why);
+	ok = conf_split(copy, words, &count, why) && set_option(l, option, words, count, why);
 	free(copy);
 	return ok || fault_prefix(why, "fallback of %s", option->keyword);
 }
@@ -266,8 +245,7 @@ load_lines(struct loader *l, char *text, struct fault *why)
 {
 	size_t number = 1;
 
-	if (!load_fallbacks(l, false, why))
-		return false;
+	l->layer = LAYER_FILE;
 	for (char *line = text; line != NULL; number++) {
 		char *end = strchr(line, '\n'), *next = NULL;
 
@@ -281,31 +259,128 @@ load_lines(struct loader *l, char *text, struct fault *why)
 			return fault_prefix(why, "%s:%zu", l->name, number);
 		line = next;
 	}
+	return true;
+}
+
+static bool
+load_given(struct loader *l, const char *const *given, struct fault *why)
+{
+	l->layer = LAYER_GIVEN;
+	for (; given[0] != NULL; given += 2) {
+		const struct conf_option *option = find_option(l->table, given[0]);
+		char *value;
+		bool ok;
+
+		if (option == NULL)
+			return fault_set(why, "--%s: unknown option", given[0]);
+		value = strdup(given[1]);
+		ok = value != NULL ? load_value(l, option, value, why)
+				   : fault_set(why, "out of memory");
+		free(value);
+		if (!ok)
+			return fault_prefix(why, "--%s", given[0]);
+	}
+	return true;
+}
+
+/* A variable's lines, for options that repeat.  Cut up in place. */
+static bool
+load_variable(struct loader *l, const char *name, char *value, struct fault *why)
+{
+	const struct conf_option *option = find_option(l->table, name);
+	char *line;
+
+	if (option == NULL)
+		return fault_set(why, "there is no option \"%s\"", name);
+	if (!option->repeats)
+		return value[0] == '\0' || load_value(l, option, value, why);
+	while ((line = strsep(&value, "\n")) != NULL) {
+		if (line[strspn(line, " \t")] != '\0' && !load_value(l, option, line, why))
+			return false;
+	}
+	return true;
+}
+
+static bool
+load_env(struct loader *l, const char *prefix, char *const *env, struct fault *why)
+{
+	size_t len = strlen(prefix);
+
+	l->layer = LAYER_ENV;
+	for (; *env != NULL; env++) {
+		char *copy, *value;
+		bool ok;
+
+		if (strncmp(*env, prefix, len) != 0 || strchr(*env, '=') == NULL)
+			continue;
+		copy = strdup(*env + len);
+		if (copy == NULL)
+			return fault_set(why, "out of memory");
+		value = strchr(copy, '=');
+		*value++ = '\0';
+		for (char *c = copy; *c != '\0'; c++)
+			*c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+		ok = load_variable(l, copy, value, why);
+		free(copy);
+		if (!ok)
+			return fault_prefix(why, "%.*s", (int)strcspn(*env, "="), *env);
+	}
+	return true;
+}
+
+/* The layers, highest first; text may be NULL, and is cut up in place. */
+static bool
+load_layers(struct loader *l, const struct conf_sources *from, char *text, struct fault *why)
+{
+	if (!load_fallbacks(l, false, why))
+		return false;
+	if (from->given != NULL && !load_given(l, from->given, why))
+		return false;
+	if (from->env != NULL && !load_env(l, from->env_prefix, from->env, why))
+		return false;
+	if (text != NULL && !load_lines(l, text, why))
+		return false;
 	return load_fallbacks(l, true, why) && check_required(l, why);
 }
 
 bool
-conf_load(void *conf, const struct conf_option *table, const char *path, struct fault *why)
+conf_load_sources(
+    void *conf, const struct conf_option *table, const struct conf_sources *from, struct fault *why)
 {
-	struct loader l = { .conf = conf, .table = table, .name = path };
-	const char *slash = strrchr(path, '/');
+	struct loader l = { .conf = conf, .table = table, .name = from->path };
+	const char *slash;
 	uint8_t *text;
 	char *folder;
 	size_t len;
 	bool ok;
 
-	if (!file_read(&text, &len, path, CONF_BYTES_MAX, why))
+	if (from->path == NULL) {
+		l.name = "configuration";
+		l.folder = "";
+		return load_layers(&l, from, NULL, why);
+	}
+	if (!file_read(&text, &len, from->path, CONF_BYTES_MAX, why))
 		return false;
 	if (memchr(text, '\0', len) != NULL) {
 		free(text);
-		return fault_set(why, "%s: holds a zero byte, so it is not text", path);
+		return fault_set(why, "%s: holds a zero byte, so it is not text", from->path);
 	}
-	folder = strndup(path, slash == NULL ? 0 : (size_t)(slash - path) + 1);
+	slash = strrchr(from->path, '/');
+	folder = strndup(from->path, slash == NULL ? 0 : (size_t)(slash - from->path) + 1);
 	l.folder = folder;
-	ok = folder != NULL ? load_lines(&l, (char *)text, why) : fault_set(why, "out of memory");
+	ok = folder != NULL ? load_layers(&l, from, (char *)text, why)
+			    : fault_set(why, "out of memory");
 	free(folder);
 	free(text);
 	return ok;
+}
+
+bool
+conf_load(void *conf, const struct conf_option *table, const char *path, struct fault *why)
+{
+	const struct conf_sources from = { .path = path };
+
+	return conf_load_sources(conf, table, &from, why);
 }
 
 bool
@@ -313,48 +388,13 @@ conf_load_text(void *conf, const struct conf_option *table, const char *name, co
     struct fault *why)
 {
 	struct loader l = { .conf = conf, .table = table, .name = name, .folder = "" };
+	const struct conf_sources none = { .path = NULL };
 	char *copy = strdup(text);
 	bool ok;
 
 	if (copy == NULL)
 		return fault_set(why, "out of memory");
-	ok = load_lines(&l, copy, why);
+	ok = load_layers(&l, &none, copy, why);
 	free(copy);
 	return ok;
-}
-
-static const char *
-arguments_of(const struct conf_option *option)
-{
-	return option->arguments == NULL ? "" : option->arguments;
-}
-
-static int
-head_width(const struct conf_option *option)
-{
-	return (int)(strlen(option->keyword) + 1 + strlen(arguments_of(option)));
-}
-
-void
-conf_print_help(FILE *to, const struct conf_option *table)
-{
-	int width = 0;
-
-	for (const struct conf_option *o = table; o->keyword != NULL; o++) {
-		if (head_width(o) > width)
-			width = head_width(o);
-	}
-	for (const struct conf_option *o = table; o->keyword != NULL; o++) {
-		fprintf(to, "  %s %s%*s  %s", o->keyword, arguments_of(o), width - head_width(o),
-		    "", o->help);
-		if (o->type == CONF_UINT && o->max != UINT64_MAX)
-			fprintf(to, " (%" PRIu64 " to %" PRIu64 ")", o->min, o->max);
-		if (o->required)
-			fputs(" (required)", to);
-		if (o->repeats)
-			fputs(" (repeatable)", to);
-		if (o->fallback != NULL && o->fallback[0] != '\0')
-			fprintf(to, " [%s]", o->fallback);
-		fputc('\n', to);
-	}
 }

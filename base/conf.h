@@ -47,6 +47,22 @@ struct conf_option {
  */
 bool conf_load(void *conf, const struct conf_option *table, const char *path, struct fault *why);
 
+/*
+ * The same from up to three sources.  What the command line says goes before the environment, which
+ * goes before the file; of an option that repeats only one source is heard.  Relative paths of the
+ * first two stay as they are.  An empty variable says nothing; lines of one stand for the lines of
+ * an option that repeats.  Variables with the prefix that name no option are refused.
+ */
+struct conf_sources {
+	const char *path;         /* the file; NULL: none */
+	const char *env_prefix;   /* "NAME_": NAME_LISTEN stands for the option listen */
+	char *const *env;         /* ended by NULL, as environ is; NULL: none */
+	const char *const *given; /* keyword, value, keyword, value, ..., NULL; NULL: none */
+};
+
+bool conf_load_sources(void *conf, const struct conf_option *table, const struct conf_sources *from,
+    struct fault *why);
+
 /* The same from text; name stands for the path in faults, and relative paths stay as they are. */
 bool conf_load_text(void *conf, const struct conf_option *table, const char *name, const char *text,
     struct fault *why);

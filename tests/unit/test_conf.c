@@ -348,6 +348,155 @@ faults_name_the_file(void **state)
 	scratch_remove(&scratch);
 }
 
+static struct example
+layered(const char *path, char *const *env, const char *const *given)
+{
+	const struct conf_sources from = {
+		.path = path, .env_prefix = "EX_", .env = env, .given = given
+	};
+	struct example e = { 0 };
+	struct fault why;
+
+	if (!conf_load_sources(&e, table, &from, &why))
+		fail_msg("%s", why.text);
+	return e;
+}
+
+static char *
+variable(const char *text)
+{
+	static char kept[16][300];
+	static size_t next;
+	char *to = kept[next++ % 16];
+
+	snprintf(to, sizeof(kept[0]), "%s", text);
+	return to;
+}
+
+static void
+the_nearer_source_is_heard(void **state)
+{
+	struct scratch scratch = scratch_make();
+	struct scratch_name n = scratch_write(&scratch, "a.conf",
+	    "name file\nworkers 3\nlimit 3\nregistry r\npeer f 1\npeer f 2\nextra f\n");
+	struct scratch_name beside = scratch_name(&scratch, "r");
+	char *env[] = { variable("EX_NAME=from the environment"), variable("EX_WORKERS=4"),
+		variable("EX_REGISTRY=here"), variable("OTHER=1"), variable("EX_PEER=e 1\ne 2\n"),
+		variable("EX_VERBOSE="), NULL };
+	const char *given[] = { "name", "given # \"so\"", "extra", "g \"1 2\"", NULL };
+	struct example e = layered(n.path, env, given);
+
+	(void)state;
+	assert_string_equal(e.name, "given # \"so\"");
+	assert_string_equal(e.extra, "g+1 2;");
+	assert_int_equal(e.workers, 4);
+	assert_int_equal(e.limit, 3);
+	assert_string_equal(e.registry, "here");
+	assert_string_equal(e.peers, "e+1;e+2;");
+	assert_true(e.verbose); /* an empty variable says nothing */
+
+	e = layered(n.path, env, NULL);
+	assert_string_equal(e.name, "from the environment");
+	e = layered(n.path, NULL, given);
+	assert_string_equal(e.peers, "f+1;f+2;");
+	assert_string_equal(e.registry, beside.path);
+	scratch_remove(&scratch);
+}
+
+static void
+no_source_has_to_be_there(void **state)
+{
+	char *env[] = { variable("EX_NAME=x"), NULL };
+	const char *given[] = { "name", "y", "peer", "g 1", "peer", "g 2", NULL };
+	struct example e = layered(NULL, env, NULL);
+
+	(void)state;
+	assert_string_equal(e.name, "x");
+	assert_string_equal(e.registry, "default.db");
+	assert_string_equal(e.peers, "some+one;");
+	e = layered(NULL, NULL, given);
+	assert_string_equal(e.name, "y");
+	assert_string_equal(e.peers, "g+1;g+2;");
+}
+
+static void
+another_word_in_a_nearer_source_is_no_contradiction(void **state)
+{
+	static const struct conf_option both[] = {
+		{ .keyword = "workers",
+		    .type = CONF_UINT,
+		    .offset = offsetof(struct example, workers),
+		    .max = 9 },
+		{ .keyword = "threads",
+		    .type = CONF_UINT,
+		    .offset = offsetof(struct example, workers),
+		    .max = 9 },
+		{ 0 },
+	};
+	char *env[] = { variable("EX_WORKERS=4"), NULL };
+	const char *given[] = { "threads", "5", NULL };
+	const struct conf_sources from = { .env_prefix = "EX_", .env = env, .given = given };
+	struct example e = { 0 };
+	struct fault why;
+
+	(void)state;
+	assert_true(conf_load_sources(&e, both, &from, &why));
+	assert_int_equal(e.workers, 5);
+}
+
+static void
+faults_name_the_source(void **state)
+{
+	static const struct {
+		const char *variable, *keyword, *value, *fault;
+	} facts[] = {
+		{ NULL, "nosuch", "1", "--nosuch: unknown option" },
+		{ NULL, "workers", "65", "--workers: 65 is not within 1 to 64" },
+		{ NULL, "workers", "1 2", "--workers: \"1 2\" is not a number" },
+		{ NULL, "workers", "", "--workers: \"\" is not a number" },
+		{ NULL, "peer", "a", "--peer: needs two names" },
+		{ NULL, "peer", "a \"b", "--peer: a quote is not closed" },
+		{ NULL, "extra", "1 2 3 4 5 6 7 8 9 a b c d e f g h",
+		    "--extra: more than 16 words" },
+		{ "EX_NOSUCH=1", "name", "x", "EX_NOSUCH: there is no option \"nosuch\"" },
+		{ "EX_=1", "name", "x", "EX_: there is no option \"\"" },
+		{ "EX_WORKERS=0", "name", "x", "EX_WORKERS: 0 is not within 1 to 64" },
+		{ "EX_PEER=a b\nc", "name", "x", "EX_PEER: needs two names" },
+		{ "EX_NAME=", "workers", "1", "configuration: name: required but missing" },
+		{ "EY_NAME=1", "workers", "1", "configuration: name: required but missing" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+		char *env[] = { NULL, NULL };
+		const char *given[] = { facts[i].keyword, facts[i].value, NULL };
+		const struct conf_sources from = {
+			.env_prefix = "EX_", .env = env, .given = given
+		};
+		struct example e = { 0 };
+		struct fault why = { "" };
+
+		if (facts[i].variable != NULL)
+			env[0] = variable(facts[i].variable);
+		if (conf_load_sources(&e, table, &from, &why))
+			fail_msg("taken: %s", facts[i].fault);
+		assert_string_equal(why.text, facts[i].fault);
+	}
+}
+
+static void
+what_is_given_twice_is_noticed(void **state)
+{
+	const char *given[] = { "name", "x", "name", "y", NULL };
+	const struct conf_sources from = { .given = given };
+	struct example e = { 0 };
+	struct fault why;
+
+	(void)state;
+	assert_false(conf_load_sources(&e, table, &from, &why));
+	assert_string_equal(why.text, "--name: given twice");
+}
+
 static void
 help_stands_in_columns(void **state)
 {
@@ -383,6 +532,11 @@ main(void)
 		cmocka_unit_test(two_keywords_may_stand_for_one_field),
 		cmocka_unit_test(paths_are_relative_to_the_file),
 		cmocka_unit_test(faults_name_the_file),
+		cmocka_unit_test(the_nearer_source_is_heard),
+		cmocka_unit_test(no_source_has_to_be_there),
+		cmocka_unit_test(another_word_in_a_nearer_source_is_no_contradiction),
+		cmocka_unit_test(faults_name_the_source),
+		cmocka_unit_test(what_is_given_twice_is_noticed),
 		cmocka_unit_test(help_stands_in_columns),
 	};
 
