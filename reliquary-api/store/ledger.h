@@ -30,11 +30,13 @@ struct repeat {
 	unsigned status;
 	uint8_t *sealed; /* repeat_find(): malloc'd, the caller frees it */
 	size_t sealed_len;
+	int64_t now; /* repeat_keep(): one that ended by then is replaced */
 	int64_t expires;
 };
 
 enum store_result repeat_find(
     struct session *s, const struct hash32 *hash, int64_t now, struct repeat *ret);
+/* STORE_CONFLICT: one is there. */
 enum store_result repeat_keep(struct session *s, const struct repeat *r);
 
 /* STORE_CONFLICT: spent already. */
