@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/conf.h"
 
+#include "base/conf_values.h"
 #include "base/conf_words.h"
-#include "base/endpoint.h"
 #include "base/file.h"
-#include "base/hex.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,67 +24,6 @@ struct loader {
 	enum layer seen[OPTIONS_MAX];
 };
 
-static bool
-set_flag(bool *field, const char *word, struct fault *why)
-{
-	static const char *const yes[] = { "yes", "on", "true" };
-	static const char *const no[] = { "no", "off", "false" };
-
-	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
-		if (strcmp(word, yes[i]) == 0) {
-			*field = true;
-			return true;
-		}
-		if (strcmp(word, no[i]) == 0) {
-			*field = false;
-			return true;
-		}
-	}
-	return fault_set(why, "\"%s\" is neither yes nor no", word);
-}
-
-static bool
-set_uint(uint64_t *field, const struct conf_option *option, const char *word, struct fault *why)
-{
-	uint64_t value;
-
-	if (word[0] == '\0' || strspn(word, "0123456789") != strlen(word))
-		return fault_set(why, "\"%s\" is not a number", word);
-	if (!decimal_u64(&value, word, option->max) || value < option->min)
-		return fault_set(why, "%s is not within %" PRIu64 " to %" PRIu64, word, option->min,
-		    option->max);
-	*field = value;
-	return true;
-}
-
-static bool
-set_text(char field[static CONF_TEXT_MAX], const char *folder, const char *word, struct fault *why)
-{
-	size_t before = strlen(folder), len = strlen(word);
-
-	if (before + len >= CONF_TEXT_MAX)
-		return fault_set(why, "longer than %d bytes", CONF_TEXT_MAX - 1);
-	memcpy(field, folder, before);
-	memcpy(field + before, word, len + 1);
-	return true;
-}
-
-static bool
-set_path(char field[static CONF_TEXT_MAX], const char *folder, const char *word, struct fault *why)
-{
-	bool relative = word[0] != '\0' && word[0] != '/';
-
-	return set_text(field, relative ? folder : "", word, why);
-}
-
-static bool
-set_endpoint(struct endpoint *field, const char *word, struct fault *why)
-{
-	if (!endpoint_parse(field, word))
-		return fault_set(why, "\"%s\" is not ADDRESS:PORT or [ADDRESS]:PORT", word);
-	return true;
-}
-
 /* Puts the words behind a keyword into its field. */
 static bool
 set_option(const struct loader *l, const struct conf_option *option, char *const *words,
@@ -103,21 +40,7 @@ set_option(const struct loader *l, const struct conf_option *option, char *const
 	if (count > 1)
 		return fault_set(why, "takes one value, \"%s\" is too many", words[1]);
 
-	switch (option->type) {
-	case CONF_FLAG:
-		return set_flag(field, words[0], why);
-	case CONF_UINT:
-		return set_uint(field, option, words[0], why);
-	case CONF_TEXT:
-		return set_text(field, "", words[0], why);
-	case CONF_PATH:
-		return set_path(field, folder, words[0], why);
-	case CONF_ENDPOINT:
-		return set_endpoint(field, words[0], why);
-	case CONF_PARSE:
-		break;
-	}
-	return fault_set(why, "has no type");
+	return conf_set_value(field, option, folder, words[0], why);
 }
 
 static const struct conf_option *

@@ -19,6 +19,8 @@
 enum conf_type {
 	CONF_FLAG,     /* bool: yes no on off true false */
 	CONF_UINT,     /* uint64_t within min .. max */
+	CONF_TIME,     /* uint64_t seconds within min .. max: 90s 15m 24h 30d */
+	CONF_SIZE,     /* uint64_t bytes within min .. max: 512K 64M 2G */
 	CONF_TEXT,     /* char[CONF_TEXT_MAX] */
 	CONF_PATH,     /* the same; relative to the configuration file's folder */
 	CONF_ENDPOINT, /* struct endpoint */

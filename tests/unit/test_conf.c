@@ -373,6 +373,86 @@ variable(const char *text)
 	return to;
 }
 
+static const struct conf_option scaled[] = {
+	{ .keyword = "life",
+	    .type = CONF_TIME,
+	    .offset = offsetof(struct example, workers),
+	    .min = 30,
+	    .max = 366 * 86400,
+	    .fallback = "24h",
+	    .arguments = "TIME",
+	    .help = "How long." },
+	{ .keyword = "room",
+	    .type = CONF_SIZE,
+	    .offset = offsetof(struct example, limit),
+	    .min = 0,
+	    .max = UINT64_C(1) << 40,
+	    .fallback = "64M",
+	    .arguments = "SIZE",
+	    .help = "How much." },
+	{ 0 },
+};
+
+static void
+times_and_sizes_have_units(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t life, room;
+	} facts[] = {
+		{ "", 86400, UINT64_C(64) << 20 },
+		{ "life 30s\nroom 0K", 30, 0 },
+		{ "life 1m\nroom 1K", 60, 1024 },
+		{ "life 90m\nroom 3M", 5400, 3 << 20 },
+		{ "life 366d\nroom 1024G", 366 * 86400, UINT64_C(1) << 40 },
+	};
+	static const struct {
+		const char *text, *fault;
+	} wrong[] = {
+		{ "life 30", "a.conf:1: life: \"30\" is not a number with its unit, such as 90s, "
+			     "15m, 24h or 30d" },
+		{ "life s", "life: \"s\" is not a number" },
+		{ "life 30w", "life: \"30w\" is not a number" },
+		{ "life 30ss", "life: \"30ss\" is not a number" },
+		{ "life 1.5h", "life: \"1.5h\" is not a number" },
+		{ "life \"\"", "life: \"\" is not a number" },
+		{ "life 99999999999999999999999999s", "is not a number" },
+		{ "life 29s", "life: 29s is not within 30s to 366d" },
+		{ "life 367d", "life: 367d is not within 30s to 366d" },
+		{ "life 213503982334602d", "is not within 30s to 366d" },
+		{ "room 64m", "room: \"64m\" is not a number with its unit, such as 512K, 64M" },
+		{ "room 1025G", "room: 1025G is not within 0K to 1024G" },
+	};
+	struct example e = { 0 };
+	struct fault why = { "" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+		assert_true(conf_load_text(&e, scaled, "a.conf", facts[i].text, &why));
+		assert_true(e.workers == facts[i].life && e.limit == facts[i].room);
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_false(conf_load_text(&e, scaled, "a.conf", wrong[i].text, &why));
+		if (strstr(why.text, wrong[i].fault) == NULL)
+			fail_msg("%s: %s", wrong[i].text, why.text);
+	}
+}
+
+static void
+help_tells_units(void **state)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
+
+	(void)state;
+	conf_print_help(to, scaled);
+	fclose(to);
+	assert_string_equal(text, "  life TIME  How long. (30s to 366d) [24h]\n"
+				  "  room SIZE  How much. (0K to 1024G) [64M]\n");
+	free(text);
+}
+
 static void
 the_nearer_source_is_heard(void **state)
 {
@@ -532,6 +612,8 @@ main(void)
 		cmocka_unit_test(two_keywords_may_stand_for_one_field),
 		cmocka_unit_test(paths_are_relative_to_the_file),
 		cmocka_unit_test(faults_name_the_file),
+		cmocka_unit_test(times_and_sizes_have_units),
+		cmocka_unit_test(help_tells_units),
 		cmocka_unit_test(the_nearer_source_is_heard),
 		cmocka_unit_test(no_source_has_to_be_there),
 		cmocka_unit_test(another_word_in_a_nearer_source_is_no_contradiction),
