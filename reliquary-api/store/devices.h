@@ -37,7 +37,9 @@ enum store_result join_create(
 
 /*
  * A join that is approved at once: uses up one use of the enrolment key.  STORE_NONE when the key
- * is not one of this flock's, is used up or has ended; STORE_FULL without a free KEK number.
+ * is not one of this flock's, is used up or has ended, or when its account has ended or is
+ * suspended; STORE_FULL without a free KEK number; STORE_CONFLICT when the id is taken.  Only
+ * STORE_OK uses anything up.  bw_limit is cut to the account's.
  */
 enum store_result join_enrol(struct session *s, const struct join *j,
     const struct hash32 *enrolment_hash, uint64_t bw_limit, uint8_t *kek,
@@ -56,9 +58,9 @@ enum store_result device_list(struct session *s, struct account_id account, stru
     bool (*each)(void *arg, const struct device_row *d), void *arg);
 
 /*
- * Pending becomes approved with KEK number kek, or the lowest free one when it is 0.
- * STORE_CONFLICT: approved already (*kek is its number), or the number is taken; STORE_FULL: no
- * number is free; STORE_NONE: no such join.
+ * Pending becomes approved with KEK number *kek, or the lowest free one when it is 0; *kek says
+ * which.  STORE_CONFLICT: approved already (*kek is its number), or the number is taken (*kek is
+ * 0); STORE_FULL: no number is free; STORE_NONE: no such join.  bw_limit is cut to the account's.
  */
 enum store_result device_approve(struct session *s, struct account_id account,
     struct flock_id flock, struct device_id id, uint64_t bw_limit, int64_t joins_since, int64_t now,
@@ -90,9 +92,13 @@ struct enrolment {
 	int64_t created, expires;
 };
 
-/* STORE_NONE: not the account's flock; STORE_FULL: the flock has most of them. */
+/*
+ * STORE_NONE: not the account's flock; STORE_FULL: the flock has most of them that have not ended
+ * at e->created, used up or not; STORE_CONFLICT: the id is taken.
+ */
 enum store_result enrolment_create(struct session *s, struct account_id account,
     struct flock_id flock, const struct enrolment *e, const struct hash32 *hash, uint32_t most);
+/* By id, those that have not ended.  STORE_NONE: not the account's flock. */
 enum store_result enrolment_list(struct session *s, struct account_id account,
     struct flock_id flock, uint64_t after, uint32_t limit, int64_t now,
     bool (*each)(void *arg, const struct enrolment *e), void *arg);

@@ -9,7 +9,8 @@
 #define BUNDLE_FILE_NAME 33
 
 struct bundle_row {
-	struct flock_id a, b; /* equal: the flock's own */
+	struct flock_id a,
+	    b; /* equal: the flock's own; as read, the lower as a signed number first */
 	uint32_t generation;
 	int64_t expires, uploaded;
 	uint64_t size;
@@ -33,7 +34,10 @@ enum store_result flock_create(struct session *s, struct account_id account, str
 /* STORE_OK or STORE_NONE, by one look that costs the same for both. */
 enum store_result flock_owned(struct session *s, struct account_id account, struct flock_id id);
 
-/* By id, after the one given (0 from the start); joins older than joins_since do not count. */
+/*
+ * By id as a signed number, after the one given (0 from the start); joins older than joins_since do
+ * not count.
+ */
 enum store_result flock_list(struct session *s, struct account_id account, struct flock_id after,
     uint32_t limit, int64_t joins_since, bool (*each)(void *arg, const struct flock_row *f),
     void *arg);
@@ -59,8 +63,8 @@ enum store_result xflock_consent(struct session *s, struct account_id account,
 enum store_result xflock_withdraw(struct session *s, struct account_id account,
     struct flock_id flock, struct flock_id other, int64_t now);
 
-/* STORE_OK when established; STORE_CONFLICT when only one side agreed; STORE_NONE when the account
- * has no consent with its name on it. */
+/* Of the account's own consent: STORE_OK when it is established; STORE_CONFLICT when the other side
+ * has not agreed; STORE_NONE when there is none. */
 enum store_result xflock_state(
     struct session *s, struct account_id account, struct flock_id flock, struct flock_id other);
 

@@ -37,7 +37,8 @@ void query_null(struct query *q);
 
 /*
  * Where a page of numbers goes on: after id, or from the start when it is 0, for
- * "WHERE id > ifnull(?, -1e19)".  Numbers with the top bit set are negative there, and come first.
+ * "WHERE id > coalesce(?, -1e19)".  Numbers with the top bit set are negative there, and come
+ * first.
  */
 static inline void
 query_after(struct query *q, uint64_t id)

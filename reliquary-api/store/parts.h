@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC */
+/* What statements of several files have in common. */
+#ifndef RELIQUARY_API_STORE_PARTS_H
+#define RELIQUARY_API_STORE_PARTS_H
+
+#include "reliquary-api/store/devices.h"
+#include "reliquary-api/store/flocks.h"
+#include "reliquary-api/store/sql.h"
+
+/*
+ * The flock ?2 when it is account ?1's; otherwise NULL, and NULL is looked up nowhere.  So who asks
+ * for what is not theirs learns nothing, neither from the answer nor from how long it took.
+ */
+#define OWNED_FLOCK "(SELECT id FROM flocks WHERE account = ?1 AND id = ?2)"
+
+/*
+ * The lowest KEK number that no device of a flock has, NULL when all are taken: 1, or the next
+ * after one that has no next.
+ */
+#define LOWEST_FREE_KEK(flock)                                                                     \
+	"CASE WHEN NOT EXISTS (SELECT 1 FROM devices WHERE flock = " flock " AND kek = 1) THEN 1"  \
+	" ELSE (SELECT d.kek + 1 FROM devices d WHERE d.flock = " flock " AND d.kek < 255"         \
+	" AND NOT EXISTS (SELECT 1 FROM devices e WHERE e.flock = " flock                          \
+	" AND e.kek = d.kek + 1)"                                                                  \
+	" ORDER BY d.kek LIMIT 1) END"
+
+/* A bundle as columns of b, and back, from column n on; false when there is none. */
+#define BUNDLE_COLUMNS                                                                             \
+	"b.flock_a, b.flock_b, b.generation, b.expires, b.uploaded, b.size, b.hash, b.file"
+
+bool column_bundle(struct query *q, int n, struct bundle_row *ret);
+
+/* A device as the columns kek, id, label, bw_limit, created. */
+bool column_device(struct query *q, struct device_row *ret);
+
+/* Binds a number that is not negative; those that are too large are as large as can be. */
+static inline void
+query_count(struct query *q, uint64_t n)
+{
+	query_int(q, n > INT64_MAX ? INT64_MAX : (int64_t)n);
+}
+
+/* Binds a pair of flocks as bundles and changes have it: the lower number first. */
+void query_pair(struct query *q, struct flock_id a, struct flock_id b);
+
+#endif
