@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC */
+/* The fleet: for tenants who look for one, and from cathedrals that say that they are well. */
+#include "reliquary-api/handlers/common.h"
+#include "reliquary-api/handlers/handlers.h"
+#include "reliquary-api/handlers/listing.h"
+#include "reliquary-api/http/fields.h"
+#include "reliquary-api/store/cathedrals.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOAD_MAX 1000000 /* thousandths */
+
+struct showing {
+	struct listing list;
+	int64_t now;
+};
+
+static bool
+cathedral_show(void *arg, const struct cathedral_row *row)
+{
+	struct showing *s = arg;
+	const char *state = cathedral_state_name(cathedral_state(row, s->now));
+	json_t *nat;
+
+	if (strcmp(row->name, s->list.page.after) <= 0)
+		return true; /* was on a page before */
+	nat = row->nat_port != 0 ? json_integer(row->nat_port) : json_null();
+	return listing_add(&s->list,
+	    json_pack("{s:s, s:s, s:s, s:i, s:o, s:b, s:s}", "name", row->name, "region",
+		row->region, "address", row->address, "port", (int)row->port, "nat_port", nat,
+		"shroud", (int)row->shroud, "state", state),
+	    row->name);
+}
+
+/* "name - ip:port" a line, out of the rows of a listing's answer. */
+static struct reply
+reply_lines(json_t *rows)
+{
+	char *text = NULL;
+	json_t *row;
+	size_t len, i;
+	FILE *to = open_memstream(&text, &len);
+
+	if (to == NULL)
+		return reply_failed();
+	json_array_foreach(rows, i, row)
+	{
+		const char *address = json_string_value(json_object_get(row, "address"));
+		bool v6 = strchr(address, ':') != NULL;
+
+		fprintf(to, "%s - %s%s%s:%" JSON_INTEGER_FORMAT "\n",
+		    json_string_value(json_object_get(row, "name")), v6 ? "[" : "", address,
+		    v6 ? "]" : "", json_integer_value(json_object_get(row, "port")));
+	}
+	if (fclose(to) == 0)
+		return (struct reply){ .status = 200, .text = text };
+	free(text);
+	return reply_failed();
+}
+
+struct reply
+handle_cathedral_list(const struct call *c)
+{
+	struct showing s = { .now = c->now.wall_s };
+	enum store_result result;
+	struct reply reply, lines;
+
+	if (!listing_begin(&s.list, c, &reply))
+		return reply;
+	result = cathedral_list(c->store, cathedral_show, &s);
+	reply = listing_end(&s.list, result, "cathedrals", "cathedral");
+	if (reply.status != 200 || !c->rq->wants_text)
+		return reply;
+	lines = reply_lines(json_object_get(reply.json, "cathedrals"));
+	reply_free(&reply);
+	return lines;
+}
+
+struct reply
+handle_heartbeat(const struct call *c)
+{
+	char version[CATHEDRAL_VERSION] = "";
+	struct heartbeat beat = { .name = c->cathedral.name, .version = version };
+	const struct field fields[] = { FIELD_TEXT_INTO("version", version, .required = true),
+		FIELD_UINT_INTO("load", &beat.load, 0, LOAD_MAX), FIELD_END };
+	struct cathedral_row row;
+	enum store_result result;
+	uint64_t change = 0;
+	struct reply refused;
+
+	if (!fields_read(c->rq->json, fields, &refused))
+		return refused;
+	result = cathedral_heartbeat(c->store, &beat, c->now.wall_s);
+	if (result == STORE_OK)
+		result = cathedral_get(c->store, c->cathedral.name, &row);
+	if (result == STORE_OK)
+		result = change_last(c->store, &change);
+	if (result != STORE_OK)
+		return reply_store(result, "cathedral");
+	return reply_json(200, json_pack("{s:s, s:I}", "state",
+				   cathedral_state_name(cathedral_state(&row, c->now.wall_s)),
+				   "change", (json_int_t)change));
+}

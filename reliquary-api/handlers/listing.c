@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+#include "reliquary-api/handlers/listing.h"
+
+#include "base/hex.h"
+#include "reliquary-api/auth/token.h"
+#include "reliquary-api/handlers/common.h"
+
+#include <stdio.h>
+
+bool
+listing_begin(struct listing *l, const struct call *c, struct reply *refused)
+{
+	uint32_t most = (uint32_t)c->site->settings->page_most;
+
+	*l = (struct listing){ 0 };
+	if (!request_page(c->rq, &l->page, most, most)) {
+		*refused = reply_bad_field("limit", "is a number from 1 to %u", most);
+		return false;
+	}
+	l->rows = json_array();
+	if (l->rows == NULL) {
+		*refused = reply_failed();
+		return false;
+	}
+	return true;
+}
+
+uint32_t
+listing_want(const struct listing *l)
+{
+	return l->page.limit + 1;
+}
+
+bool
+listing_add(struct listing *l, json_t *row, const char *last)
+{
+	if (json_array_size(l->rows) == l->page.limit) {
+		json_decref(row);
+		l->more = true;
+		return false;
+	}
+	if (json_array_append_new(l->rows, row) == -1) {
+		json_decref(l->rows); /* out of memory: listing_end() sees it */
+		l->rows = NULL;
+		return false;
+	}
+	snprintf(l->last, sizeof(l->last), "%s", last);
+	return true;
+}
+
+struct reply
+listing_end(struct listing *l, enum store_result result, const char *name, const char *what)
+{
+	json_t *rows = l->rows;
+
+	l->rows = NULL;
+	if (result != STORE_OK) {
+		json_decref(rows);
+		return reply_store(result, what);
+	}
+	if (rows == NULL)
+		return reply_failed();
+	return reply_json(
+	    200, json_pack("{s:o, s:s?}", name, rows, "next", l->more ? l->last : NULL));
+}
+
+struct reply
+listing_refuse(struct listing *l)
+{
+	json_decref(l->rows);
+	l->rows = NULL;
+	return reply_bad_field("after", "is not what \"next\" of the page before said");
+}
+
+bool
+listing_after_id(struct listing *l, uint64_t *ret, struct reply *refused)
+{
+	*ret = 0;
+	if (l->page.after[0] == '\0')
+		return true;
+	if (token_plausible(l->page.after, 16) && hex_u64(ret, l->page.after, UINT64_MAX))
+		return true;
+	*refused = listing_refuse(l);
+	return false;
+}
