@@ -9,8 +9,7 @@
 #define BUNDLE_FILE_NAME 33
 
 struct bundle_row {
-	struct flock_id a,
-	    b; /* equal: the flock's own; as read, the lower as a signed number first */
+	struct flock_id a, b; /* equal: the flock's own; as read: the lower signed number first */
 	uint32_t generation;
 	int64_t expires, uploaded;
 	uint64_t size;

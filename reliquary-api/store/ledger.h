@@ -57,9 +57,21 @@ enum store_result invite_delete(struct session *s, uint64_t id);
 /* Uses it once; STORE_NONE when there is no such one, or no use left, or it has ended. */
 enum store_result invite_use(struct session *s, const struct hash32 *hash, int64_t now);
 
-/* Lets end what is due, at most limit rows of each kind: tokens unused or ended, accounts that
+/*
+ * Where among the joins upkeep looked last for ones to flocks that do not exist: it does not look
+ * at all of them in one run.  Zeros at first.
+ */
+struct joins_seen {
+	int64_t created;
+	struct flock_id flock;
+	struct device_id id;
+};
+
+/*
+ * Lets end what is due, at most limit rows of each kind: tokens unused or ended, accounts that
  * ended long ago, joins, enrolments, invitations, spent challenges, first answers, old events; and
- * notes the change for accounts that just ended.  *more: there is more to do. */
+ * notes the change for accounts that just ended.  *more: there is more to do.
+ */
 struct upkeep {
 	int64_t now;
 	int64_t token_unused_s;  /* after how long a token dies that was not used */
@@ -68,7 +80,8 @@ struct upkeep {
 	int64_t event_s;
 	uint32_t joins_most; /* above it joins to flocks that do not exist go, oldest first */
 	uint32_t limit;
-	uint64_t ended; /* filled: rows that went */
+	struct joins_seen seen; /* kept by the caller from run to run */
+	uint64_t ended;         /* filled: rows that went */
 	bool more;
 };
 
@@ -79,6 +92,8 @@ enum store_result leftover_list(
     struct session *s, uint32_t limit, bool (*each)(void *arg, const char *file), void *arg);
 enum store_result leftover_forget(struct session *s, const char *file);
 
+/* accounts_ended: those that are not served any more for it; xflocks: the established ones;
+ * changes: the number of the last one. */
 struct store_totals {
 	uint64_t accounts, accounts_ended, accounts_suspended, tokens, flocks, devices, joins,
 	    bundles, bundle_bytes, xflocks, cathedrals, changes, leftovers;

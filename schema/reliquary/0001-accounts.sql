@@ -22,6 +22,7 @@ CREATE TABLE accounts (
   registration TEXT    NOT NULL                   -- the policy that let it in
 ) STRICT;
 CREATE INDEX accounts_expires ON accounts (expires);
+CREATE INDEX accounts_served ON accounts (expires) WHERE served = 1;
 
 CREATE TABLE tokens (
   account   INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
@@ -157,6 +158,7 @@ CREATE TABLE invites (
   created   INTEGER NOT NULL,
   expires   INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX invites_expires ON invites (expires);
 
 -- Challenges that were used, until they would have ended anyway.
 CREATE TABLE spent (
