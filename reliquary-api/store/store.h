@@ -98,6 +98,9 @@ enum store_result store_atomically(
  * log.  A session of its own thread does it, so that nobody waits. */
 enum store_result store_checkpoint(struct session *s, uint64_t *log_bytes);
 
+/* Writes something, to see that it can be written. */
+enum store_result store_touch(struct session *s, int64_t now);
+
 /* Facts about the database ("id", "vault"): text of at most 64 bytes. */
 enum store_result fact_get(struct session *s, const char *name, char out[static STORE_LABEL]);
 enum store_result fact_set(struct session *s, const char *name, const char *value); /* once */
