@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: ISC */
+#include "reliquary-api/service/request_log.h"
+
+#include "base/log.h"
+
+#include <inttypes.h>
+
+void
+request_log(const struct exchange *x, const char *route, uint64_t ns)
+{
+	log_info("request method=%s route=%s status=%u ms=%" PRIu64 ".%03" PRIu64 " in=%" PRIu64
+		 " out=%" PRIu64,
+	    method_name(x->rq.method), route != NULL ? route : "-", x->reply.status, ns / NS_PER_MS,
+	    ns / 1000 % 1000, x->bytes_in, x->bytes_out);
+}

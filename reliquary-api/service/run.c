@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: ISC */
+/* The body is there: reads are answered at once, writes go to the writer, and uploads to the disk
+ * before that. */
+#include "reliquary-api/handlers/common.h"
+#include "reliquary-api/service/disk.h"
+#include "reliquary-api/service/parts.h"
+
+#include <stddef.h>
+
+#define BUSY_RETRY_S 1
+
+/* In place of what is there. */
+static void
+reply_set(struct visit *v, struct reply reply)
+{
+	reply_free(&v->x->reply);
+	v->x->reply = reply;
+}
+
+/* Depth is bounded by how long a body may be (JSON_PARSER_MAX_DEPTH is above it or refuses). */
+static bool
+json_ok(struct visit *v)
+{
+	struct request *rq = &v->x->rq;
+
+	if (v->route->body != BODY_JSON || rq->body_len == 0)
+		return true;
+	if (rq->type != CONTENT_JSON) {
+		reply_set(v, reply_problem(415, "type", "the body must be application/json"));
+		return false;
+	}
+	rq->json = json_loadb((const char *)rq->body, rq->body_len, JSON_REJECT_DUPLICATES, NULL);
+	if (json_is_object(rq->json))
+		return true;
+	reply_set(v, reply_problem(400, "malformed", "the body must be one JSON object"));
+	return false;
+}
+
+/* All in one transaction: what is seen is of one moment. */
+static void
+read_run(struct visit *v)
+{
+	struct desk *desk = desks_take(v->api->desks);
+	enum store_result result;
+	struct call call;
+
+	if (desk == NULL) {
+		reply_set(v, reply_busy(BUSY_RETRY_S));
+		return;
+	}
+	result = session_read_begin(desk->session);
+	if (result != STORE_OK) {
+		reply_set(v, reply_store(result, "answer"));
+	} else if (visit_admit(v, desk->session, &v->x->reply)) {
+		call = visit_call(v, desk->session, &desk->random);
+		v->x->reply = v->route->handle(&call);
+	}
+	session_read_end(desk->session);
+	desks_return(v->api->desks, desk);
+}
+
+static bool
+write_work(struct job *job, struct session *store, struct random *random)
+{
+	struct visit *v = (struct visit *)job;
+	struct reply *reply = &v->x->reply;
+	struct reply failed;
+	struct call call;
+	bool wrong;
+
+	reply_free(reply);
+	v->replayed = false;
+	if (!visit_identify(v, store, reply, &wrong))
+		return false;
+	call = visit_call(v, store, random);
+	if (repeat_wanted(v) && repeat_answer(&call, v->route, reply)) {
+		v->replayed = reply->replayed;
+		return false;
+	}
+	*reply = v->route->handle(&call);
+	if (reply->status >= 400)
+		return false;
+	if (!repeat_wanted(v) || repeat_remember(&call, v->route, reply, &failed))
+		return true;
+	reply_set(v, failed);
+	return false;
+}
+
+static void
+note_kept(struct visit *v)
+{
+	struct counts *c = &v->api->counts;
+
+	if (v->x->rq.upload != NULL)
+		counts_add(&c->uploads, 1);
+	if (v->route->rate == RATE_REGISTER)
+		counts_add(&c->registrations, 1);
+}
+
+/*
+ * Whether the file is some row's: when the commit failed that is not known here, for the disk may
+ * have it all the same.  Then the file stays, and upkeep removes it if no row names it.
+ */
+static void
+file_keep(struct visit *v, bool kept, enum store_result result)
+{
+	if (v->x->rq.upload != NULL && (kept || (v->job.ok && result != STORE_OK)))
+		upload_keep(v->x->rq.upload);
+}
+
+static void
+resume(struct visit *v)
+{
+	struct api *s = v->api;
+
+	/* From here on the exchange is the server's, and the visit may be gone. */
+	server_resume(v->x);
+	api_pending_end(s);
+}
+
+static void
+write_done(struct job *job, enum store_result result)
+{
+	struct visit *v = (struct visit *)job;
+	bool kept = job->ok && result == STORE_OK;
+
+	if (result != STORE_OK && v->x->reply.status < 400)
+		reply_set(
+		    v, reply_store(result == STORE_CONFLICT ? STORE_FAILED : result, "store"));
+	file_keep(v, kept, result);
+	if (kept)
+		note_kept(v);
+	if (v->replayed)
+		counts_add(&v->api->counts.repeats, 1);
+	resume(v);
+}
+
+static void
+settle_run(struct chore *chore)
+{
+	struct visit *v = (struct visit *)((char *)chore - offsetof(struct visit, chore));
+	struct upload *u = v->x->rq.upload;
+
+	if (upload_settle(u) != UPLOAD_OK) {
+		reply_set(v, reply_store(disk_result(upload_errno(u)), "bundle"));
+		resume(v);
+		return;
+	}
+	if (!writer_submit(v->api->writer, &v->job)) {
+		reply_set(v, reply_busy(BUSY_RETRY_S));
+		resume(v);
+	}
+}
+
+static bool
+upload_whole(struct visit *v)
+{
+	struct upload *u = v->x->rq.upload;
+	struct counts *c = &v->api->counts;
+
+	counts_add(&c->upload_bytes, upload_size(u));
+	switch (upload_end(u)) {
+	case UPLOAD_OK:
+		return true;
+	case UPLOAD_WRONG:
+		counts_add(&c->uploads_refused, 1);
+		reply_set(v, reply_problem(400, "bundle", "%s", upload_fault(u)->text));
+		return false;
+	case UPLOAD_FAILED:
+		break;
+	}
+	reply_set(v, reply_store(disk_result(upload_errno(u)), "bundle"));
+	return false;
+}
+
+/* To whoever will resume it. */
+static enum server_next
+hand_over(struct visit *v)
+{
+	struct api *s = v->api;
+	bool taken;
+
+	if (!api_pending_begin(s)) {
+		reply_set(v, reply_draining());
+		return SERVER_REPLY;
+	}
+	v->job.work = write_work;
+	v->job.done = write_done;
+	v->chore.run = settle_run;
+	taken = v->x->rq.upload != NULL ? finisher_submit(s->finisher, &v->chore)
+					: writer_submit(s->writer, &v->job);
+	if (taken)
+		return SERVER_LATER;
+	api_pending_end(s);
+	reply_set(v, reply_busy(BUSY_RETRY_S));
+	return SERVER_REPLY;
+}
+
+enum server_next
+api_run(struct exchange *x, void *arg)
+{
+	struct api *s = arg;
+	struct visit *v = x->state;
+
+	v->now = s->o.clock();
+	if (!json_ok(v))
+		return SERVER_REPLY;
+	if (x->rq.upload != NULL && !upload_whole(v))
+		return SERVER_REPLY;
+	if (v->route->effect == EFFECT_WRITES)
+		return hand_over(v);
+	read_run(v);
+	return SERVER_REPLY;
+}
