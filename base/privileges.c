@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static bool
@@ -48,18 +50,35 @@ change_user(const char *name, struct fault *why)
 	return become(user, why);
 }
 
-bool
-privileges_drop(const char *user, struct fault *why)
+/* Nothing is won any more by running a program, and nothing is left behind in a core. */
+static bool
+close_ways_back(struct fault *why)
 {
 	const struct rlimit none = { 0, 0 };
 
-	if (!change_user(user, why))
-		return false;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return fault_set(why, "no_new_privs: %s", strerror(errno));
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 || setrlimit(RLIMIT_CORE, &none) == -1)
 		return fault_set(why, "forbidding core dumps: %s", strerror(errno));
 	return true;
+}
+
+bool
+privileges_drop(const char *user, struct fault *why)
+{
+	return change_user(user, why) && close_ways_back(why);
+}
+
+bool
+privileges_give_up(struct fault *why)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+
+	/* The C library has no function for it. */
+	if (geteuid() == 0 && syscall(SYS_capset, &head, none) == -1)
+		return fault_set(why, "giving up capabilities: %s", strerror(errno));
+	return close_ways_back(why);
 }
 
 static int

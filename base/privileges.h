@@ -15,6 +15,13 @@
 bool privileges_drop(const char *user, struct fault *why);
 
 /*
+ * For root who has nobody to become: stays user 0, but gives up every capability for good, so that
+ * it may do with files what their owner may, and no more.  For others it does nothing.  Sets and
+ * forbids what privileges_drop() does.
+ */
+bool privileges_give_up(struct fault *why);
+
+/*
  * From here on this process and the threads it makes may use only the system calls named (see
  * seccomp(2)); others fail with EPERM.  names ends with NULL; unknown names are skipped, so that
  * one list serves several architectures.

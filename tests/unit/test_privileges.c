@@ -162,6 +162,33 @@ refuses_users_that_are_none(void **state)
 	    geteuid() == 0 ? "started as root without a user to become" : "done");
 }
 
+static void
+try_give_up(int to)
+{
+	struct fault why = { "" };
+	uid_t before = geteuid();
+
+	if (!privileges_give_up(&why))
+		say(to, why.text);
+	if (geteuid() != before)
+		say(to, "another user;");
+	/* What root may always, and others never. */
+	if (setgroups(0, NULL) == 0 || seteuid(before + 1) == 0)
+		say(to, "still powerful;");
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		say(to, "new privileges;");
+	if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
+		say(to, "dumpable;");
+	say(to, "done");
+}
+
+static void
+who_stays_root_has_no_powers(void **state)
+{
+	(void)state;
+	assert_string_equal(in_child(try_give_up).text, "done");
+}
+
 /*
  * getppid stands for all that is listed, socket for all that is not.  The second row is what the
  * sanitizers need to end a process.
@@ -203,6 +230,7 @@ main(void)
 		cmocka_unit_test(root_becomes_another_for_good),
 		cmocka_unit_test(no_new_privileges_and_no_core_dumps),
 		cmocka_unit_test(refuses_users_that_are_none),
+		cmocka_unit_test(who_stays_root_has_no_powers),
 		cmocka_unit_test(only_listed_calls_work),
 	};
 
