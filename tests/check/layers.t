@@ -20,6 +20,7 @@ reliquary-api/auth:     base protocol/crypto reliquary-api/auth
 reliquary-api/store:    base reliquary-api/store
 reliquary-api/handlers: base protocol* reliquary-api/http reliquary-api/auth reliquary-api/store reliquary-api/handlers
 reliquary-api/service:  base protocol/crypto reliquary-api/http reliquary-api/auth reliquary-api/store reliquary-api/handlers reliquary-api/service
+reliquary-api/commands: base protocol* reliquary-api*
 reliquary-api:          base protocol* reliquary-api*
 '
 
