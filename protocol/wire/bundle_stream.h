@@ -19,9 +19,10 @@ struct bundle_stream {
 	size_t rest_len;
 	uint64_t taken; /* bytes */
 	bool failed;
+	struct fault fault; /* why */
 };
 
-/* For a bundle between flocks a and b, any domain; equal: within one flock. */
+/* For a bundle between flocks a and b (their domains are ignored); equal: within one flock. */
 void bundle_stream_begin(struct bundle_stream *s, struct flock_id a, struct flock_id b);
 
 /* False, with the reason, at the first entry that is wrong, and ever after. */
