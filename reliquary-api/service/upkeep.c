@@ -26,7 +26,7 @@ struct errand {
 	struct job job; /* first */
 	struct keeper *keeper;
 	enum store_result (*work)(struct errand *e, struct session *store);
-	struct upkeep upkeep;
+	struct upkeep upkeep; /* also remembers how far it has come */
 	struct leftovers leftovers;
 	bool touch; /* write something, even when nothing is due */
 	int64_t now;
@@ -92,7 +92,6 @@ errand_run(struct keeper *k, enum store_result (*work)(struct errand *e, struct 
 	struct errand *e = &k->errand;
 
 	e->job = (struct job){ .work = errand_work, .done = errand_done };
-	e->keeper = k;
 	e->work = work;
 	e->now = k->o.clock().wall_s;
 	e->ended = false;
@@ -108,16 +107,9 @@ errand_run(struct keeper *k, enum store_result (*work)(struct errand *e, struct 
 static enum store_result
 end_rows(struct errand *e, struct session *store)
 {
-	const struct keeper_options *o = &e->keeper->o;
 	enum store_result result;
 
-	e->upkeep = (struct upkeep){ .now = e->now,
-		.token_unused_s = (int64_t)o->settings->token_unused_s,
-		.account_grace_s = (int64_t)o->account_grace_s,
-		.join_s = (int64_t)o->settings->join_s,
-		.event_s = (int64_t)o->event_s,
-		.joins_most = (uint32_t)o->joins_total,
-		.limit = ROWS_AT_ONCE };
+	e->upkeep.now = e->now;
 	result = upkeep_run(store, &e->upkeep);
 	if (result == STORE_OK && e->touch)
 		result = store_touch(store, e->now);
@@ -306,6 +298,13 @@ keeper_create(const struct keeper_options *o, struct fault *why)
 		return NULL;
 	}
 	k->o = *o;
+	k->errand.keeper = k;
+	k->errand.upkeep = (struct upkeep){ .token_unused_s = (int64_t)o->settings->token_unused_s,
+		.account_grace_s = (int64_t)o->account_grace_s,
+		.join_s = (int64_t)o->settings->join_s,
+		.event_s = (int64_t)o->event_s,
+		.joins_most = (uint32_t)o->joins_total,
+		.limit = ROWS_AT_ONCE };
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
