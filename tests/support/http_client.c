@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
