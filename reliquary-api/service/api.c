@@ -24,30 +24,9 @@ reply_draining(void)
 }
 
 bool
-api_draining(struct api *s)
+api_draining(const struct api *s)
 {
 	return atomic_load_explicit(&s->draining, memory_order_relaxed);
-}
-
-bool
-api_pending_begin(struct api *s)
-{
-	bool ok;
-
-	pthread_mutex_lock(&s->lock);
-	ok = !s->draining;
-	s->pending += ok;
-	pthread_mutex_unlock(&s->lock);
-	return ok;
-}
-
-void
-api_pending_end(struct api *s)
-{
-	pthread_mutex_lock(&s->lock);
-	if (--s->pending == 0)
-		pthread_cond_broadcast(&s->idle);
-	pthread_mutex_unlock(&s->lock);
 }
 
 static void
@@ -150,8 +129,6 @@ api_create(const struct api_options *o, struct random *random, struct fault *why
 		return NULL;
 	}
 	s->o = *o;
-	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->idle, NULL);
 	/* Until the first write there is time to do one. */
 	s->counts.writes_ok_s = o->clock().mono_ns / NS_PER_S;
 	if (parts_make(s, random, why) && threads_start(s, random, why))
@@ -163,11 +140,7 @@ api_create(const struct api_options *o, struct random *random, struct fault *why
 void
 api_drain(struct api *s)
 {
-	pthread_mutex_lock(&s->lock);
-	s->draining = true;
-	while (s->pending > 0)
-		pthread_cond_wait(&s->idle, &s->lock);
-	pthread_mutex_unlock(&s->lock);
+	atomic_store_explicit(&s->draining, true, memory_order_relaxed);
 }
 
 void
@@ -184,8 +157,6 @@ api_destroy(struct api *s)
 	berths_destroy(s->berths);
 	rates_destroy(s->rates);
 	router_destroy(s->router);
-	pthread_cond_destroy(&s->idle);
-	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
 

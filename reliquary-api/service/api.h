@@ -43,7 +43,7 @@ struct api *api_create(const struct api_options *o, struct random *random, struc
 /* For server_create(); the arg is the api. */
 extern const struct server_calls api_calls;
 
-/* Writes that wait are finished; from now on requests get a 503. */
+/* From now on requests get a 503; those that have begun are finished, writes that wait as well. */
 void api_drain(struct api *s);
 
 /* After the server is gone. */

@@ -13,7 +13,6 @@
 #include "reliquary-api/service/used_days.h"
 #include "reliquary-api/service/writer.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 struct api {
@@ -27,10 +26,7 @@ struct api {
 	struct writer *writer;
 	struct finisher *finisher;
 	struct keeper *keeper;
-	pthread_mutex_t lock; /* the rest */
-	pthread_cond_t idle;
-	_Atomic bool draining; /* set with it, read by any thread */
-	unsigned pending;      /* exchanges that somebody will resume */
+	_Atomic bool draining;
 };
 
 /* A request whose route is known.  The exchange's state, from begin() to done(). */
@@ -54,10 +50,8 @@ bool api_begin(struct exchange *x, void *arg);
 /* run.c: run() */
 enum server_next api_run(struct exchange *x, void *arg);
 
-/* api.c: one more that is to be resumed; false when the service is draining.  And one less. */
-bool api_pending_begin(struct api *s);
-void api_pending_end(struct api *s);
-bool api_draining(struct api *s);
+/* api.c: nothing new is begun any more. */
+bool api_draining(const struct api *s);
 struct reply reply_draining(void);
 
 /*

@@ -109,16 +109,6 @@ file_keep(struct visit *v, bool kept, enum store_result result)
 }
 
 static void
-resume(struct visit *v)
-{
-	struct api *s = v->api;
-
-	/* From here on the exchange is the server's, and the visit may be gone. */
-	server_resume(v->x);
-	api_pending_end(s);
-}
-
-static void
 write_done(struct job *job, enum store_result result)
 {
 	struct visit *v = (struct visit *)job;
@@ -132,7 +122,7 @@ write_done(struct job *job, enum store_result result)
 		note_kept(v);
 	if (v->replayed)
 		counts_add(&v->api->counts.repeats, 1);
-	resume(v);
+	server_resume(v->x); /* from here on it is the server's, and v may be gone */
 }
 
 static void
@@ -143,12 +133,12 @@ settle_run(struct chore *chore)
 
 	if (upload_settle(u) != UPLOAD_OK) {
 		reply_set(v, reply_store(disk_result(upload_errno(u)), "bundle"));
-		resume(v);
+		server_resume(v->x);
 		return;
 	}
 	if (!writer_submit(v->api->writer, &v->job)) {
 		reply_set(v, reply_busy(BUSY_RETRY_S));
-		resume(v);
+		server_resume(v->x);
 	}
 }
 
@@ -180,10 +170,6 @@ hand_over(struct visit *v)
 	struct api *s = v->api;
 	bool taken;
 
-	if (!api_pending_begin(s)) {
-		reply_set(v, reply_draining());
-		return SERVER_REPLY;
-	}
 	v->job.work = write_work;
 	v->job.done = write_done;
 	v->chore.run = settle_run;
@@ -191,7 +177,6 @@ hand_over(struct visit *v)
 					: writer_submit(s->writer, &v->job);
 	if (taken)
 		return SERVER_LATER;
-	api_pending_end(s);
 	reply_set(v, reply_busy(BUSY_RETRY_S));
 	return SERVER_REPLY;
 }
