@@ -107,12 +107,12 @@ reply_approved(const struct call *c, struct flock_id flock, struct device_id id,
 				   "device_kek", number, "kek_file", file));
 }
 
-/* asked: the number that was asked for, 0 for any; kek: what the store said. */
+/* kek: the number that the device has already, 0 when the one that was asked for is taken. */
 static struct reply
 reply_not_approved(uint64_t asked, uint8_t kek)
 {
-	if (asked == kek)
-		return reply_problem(409, "conflict", "KEK number %u is in use", (unsigned)kek);
+	if (kek == 0)
+		return reply_problem(409, "conflict", "KEK number %u is in use", (unsigned)asked);
 	return reply_problem(
 	    409, "conflict", "the device was approved already, with KEK number %u", (unsigned)kek);
 }
