@@ -93,7 +93,7 @@ enrol(struct session *s, const struct join *j, struct account_id account, uint64
 	    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?6, bw_limit, kek FROM"
 	    " (SELECT CASE WHEN ?8 < a.bw_limit THEN ?8 ELSE a.bw_limit END AS bw_limit,"
 	    " " LOWEST_FREE_KEK(
-		"?1") " AS kek FROM accounts a WHERE a.id = ?7) n"
+		"?1") " AS kek FROM accounts a WHERE a.id = ?7 LIMIT 1) n"
 		      " WHERE kek IS NOT NULL"
 		      " AND NOT EXISTS (SELECT 1 FROM joins WHERE flock = ?1 AND id = ?2)"
 		      " ON CONFLICT DO NOTHING RETURNING kek";

@@ -15,7 +15,8 @@
 
 /*
  * The lowest KEK number that no device of a flock has, NULL when all are taken: 1, or the next
- * after one that has no next.
+ * after one that has no next.  Put it into a subquery with a LIMIT, or it is worked out for each
+ * use of its result.
  */
 #define LOWEST_FREE_KEK(flock)                                                                     \
 	"CASE WHEN NOT EXISTS (SELECT 1 FROM devices WHERE flock = " flock " AND kek = 1) THEN 1"  \
