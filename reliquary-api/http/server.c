@@ -25,9 +25,18 @@
 
 #define HEADER_DEFAULT 8192
 
-/* Room in a connection's memory besides the head: what the library notes, and the answer's head. */
-#define POOL_BESIDE 4096
-#define POOL_LEAST  16384
+/*
+ * Memory of a connection: the head, what the library notes about its fields, the answer's head.
+ * The library reads a body into half of it at a time, and blanks it all when a request is over, so
+ * that much is resident for each connection that waits for its next request (4 KiB for those that
+ * never made one).  Measured with 10,000 connections and an upload of 3.7 MB:
+ *
+ *	memory       8 KiB   12 KiB   16 KiB   64 KiB
+ *	connections  92 MB   132 MB   172 MB
+ *	upload       2.6 ms  2.4 ms   2.2 ms   1.6 ms   of CPU
+ */
+#define POOL_BESIDE 2048
+#define POOL_LEAST  8192
 
 struct server {
 	struct server_options o;
@@ -154,11 +163,6 @@ serve_socket(void *arg, int fd, const struct sockaddr *from, socklen_t len)
 	return MHD_add_connection(s->daemon, fd, from, len) == MHD_YES;
 }
 
-/*
- * Memory of a connection.  The library reads into half of it, and blanks all of it when a request
- * is over, so this much is resident for each connection that was ever used and waits for its next
- * request (one that was never used costs none of it).
- */
 static size_t
 pool_size(const struct server_options *o)
 {
