@@ -111,3 +111,15 @@ bundle_file_owned(struct session *s, const char *file)
 	query_text(&q, file);
 	return query_end(&q, query_row(&q));
 }
+
+enum store_result
+bundle_each(struct session *s, bool (*each)(void *arg, const struct bundle_row *b), void *arg)
+{
+	static const char sql[] = "SELECT " BUNDLE_COLUMNS " FROM bundles b ORDER BY b.file";
+	struct query q = query_begin(s, sql);
+	struct bundle_row b;
+
+	while (query_row(&q) && column_bundle(&q, 0, &b) && each(arg, &b))
+		continue;
+	return query_end(&q, true);
+}

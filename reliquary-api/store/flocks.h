@@ -82,6 +82,10 @@ enum store_result bundle_put(
 enum store_result bundle_get(
     struct session *s, struct flock_id a, struct flock_id b, struct bundle_row *ret);
 
+/* Every bundle there is, by name of its file. */
+enum store_result bundle_each(
+    struct session *s, bool (*each)(void *arg, const struct bundle_row *b), void *arg);
+
 /* Is this file anybody's? */
 enum store_result bundle_file_owned(struct session *s, const char *file);
 
