@@ -24,7 +24,7 @@ USAGE=2    # wrong usage: nothing was done
 AWAY=3     # the service cannot be reached
 NONSENSE=4 # what answers is no Reliquary, or does not work
 
-SIZE_MAX=8388608 # bytes of an answer; the longest list has far less
+SIZE_MAX=4194304 # bytes of an answer; the longest list has far less
 
 # --- messages ---
 
@@ -345,7 +345,7 @@ curl_line() {
 curl_settings() {
 	printf '%s\n' silent globoff 'proto = "=http,https"' 'proto-redir = "=https"' \
 		'max-redirs = 0' 'connect-timeout = 30' 'user-agent = "reliquary"' \
-		'write-out = "\n%{http_code}|%{content_type}|%{errormsg}"'
+		'write-out = "\n%{http_code}|%{size_request}|%{content_type}|%{errormsg}"'
 	curl_line request "$1"
 	curl_line url "$API$2"
 	[ -z "$TOKEN" ] || curl_line header "Authorization: Bearer $TOKEN"
@@ -380,6 +380,7 @@ curl_settings() {
 TOKEN=
 REPEAT=
 STATUS= # of the answer
+SENT=   # bytes of the request's head that went out
 BODY=   # what was answered
 TYPE=   # its content type
 WRONG=  # what curl says went wrong
@@ -391,9 +392,11 @@ curl_run() {
 	all=$(curl_settings "$@" | curl -q --config - ${options[@]+"${options[@]}"} |
 		head -c "$SIZE_MAX" | tr '\0' '\1')
 	ended=$?
+	STATUS='' SENT='' TYPE='' WRONG='the answer is too long' BODY=''
+	[ $ended != 23 ] || return 23 # cut off, and to be looked at no further
 	BODY=${all%$'\n'*}
 	all=${all##*$'\n'}
-	IFS='|' read -r STATUS TYPE WRONG <<<"$all"
+	IFS='|' read -r STATUS SENT TYPE WRONG <<<"$all"
 	return $ended
 }
 
@@ -433,7 +436,7 @@ curl_failed() {
 		die "$NONSENSE" "$API does not answer as a Reliquary does ($why)"
 		;;
 	esac
-	[ "$2" = GET ] || [[ ! $1 =~ ^(18|28|52|55|56)$ ]] ||
+	[[ $2 == GET || ${SENT:-0} == 0 ]] ||
 		die "$AWAY" "the answer of $API got lost, and what was asked for may have been done" \
 			"all the same ($why)"
 	die "$AWAY" "$API cannot be reached ($why)"
