@@ -52,9 +52,15 @@ engine_content(struct session *s, struct fault *why)
 
 	q = query_begin(s, foreign);
 	found = query_row(&q) && column_text(&q, 0, text, sizeof(text));
-	if (query_end(&q, found) == STORE_NONE)
+	switch (query_end(&q, found)) {
+	case STORE_NONE:
 		return true;
-	return fault_set(why, "the table \"%s\" has a row without what it belongs to", text);
+	case STORE_OK:
+		return fault_set(
+		    why, "the table \"%s\" has a row without what it belongs to", text);
+	default:
+		return fault_set(why, "the database cannot be read to its end");
+	}
 }
 
 static bool

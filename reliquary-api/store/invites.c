@@ -40,7 +40,7 @@ invite_list(struct session *s, uint64_t after, uint32_t limit,
     bool (*each)(void *arg, const struct invite *i), void *arg)
 {
 	static const char sql[] = "SELECT id, label, uses_left, created, expires FROM invites"
-				  " WHERE id > ifnull(?, -1e19) ORDER BY id LIMIT ?";
+				  " WHERE id > coalesce(?, -1e19) ORDER BY id LIMIT ?";
 	struct query q = query_begin(s, sql);
 	struct invite i;
 

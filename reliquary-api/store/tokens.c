@@ -134,7 +134,7 @@ token_list(struct session *s, struct account_id account, uint64_t after, uint32_
 	static const char sql[] =
 	    "SELECT id, label, scope, created, expires, used_day FROM tokens"
 	    " WHERE account = ? AND (expires IS NULL OR expires > ?) AND used_day >= ?"
-	    " AND id > ifnull(?, -1e19) ORDER BY id LIMIT ?";
+	    " AND id > coalesce(?, -1e19) ORDER BY id LIMIT ?";
 	struct query q = query_begin(s, sql);
 	struct token t;
 
