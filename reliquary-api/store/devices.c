@@ -62,11 +62,11 @@ approve_join(struct session *s, struct approval *a)
 	    " SELECT flock, id, kek, cosk, sealed, label, bw_limit, created, ?7 FROM"
 	    " (SELECT j.flock, j.id, j.cosk, j.sealed, j.label, j.created,"
 	    " CASE WHEN ?6 < o.bw_limit THEN ?6 ELSE o.bw_limit END AS bw_limit,"
-	    " CASE WHEN ?5 <> 0 THEN ?5 ELSE " LOWEST_FREE_KEK(
-		"f.id") " END AS kek FROM flocks f CROSS JOIN joins j CROSS JOIN accounts o"
-			" WHERE f.account = ?1 AND f.id = ?2 AND j.flock = f.id AND j.id = ?3"
-			" AND j.created >= ?4 AND o.id = f.account LIMIT 1) n"
-			" WHERE kek IS NOT NULL ON CONFLICT DO NOTHING RETURNING kek";
+	    " CASE WHEN ?5 <> 0 THEN ?5 ELSE " LOWEST_FREE_KEK " END AS kek"
+	    " FROM flocks f CROSS JOIN joins j CROSS JOIN accounts o"
+	    " WHERE f.account = ?1 AND f.id = ?2 AND j.flock = f.id AND j.id = ?3"
+	    " AND j.created >= ?4 AND o.id = f.account LIMIT 1) n"
+	    " WHERE kek IS NOT NULL ON CONFLICT DO NOTHING RETURNING kek";
 	struct query q = place_query(s, sql, &a->place);
 	enum store_result result;
 	bool found;

@@ -12,8 +12,8 @@
 static void
 query_join(struct query *q, const struct join *j)
 {
-	query_int(q, flock_column(j->flock));
 	query_int(q, j->id.value);
+	query_int(q, flock_column(j->flock));
 	query_blob(q, j->cosk.bytes, sizeof(j->cosk.bytes));
 	query_blob(q, j->sealed, sizeof(j->sealed));
 	query_text(q, j->label);
@@ -43,10 +43,10 @@ enum store_result
 join_create(struct session *s, const struct join *j, uint32_t most, int64_t joins_since)
 {
 	static const char sql[] =
-	    "INSERT INTO joins (flock, id, cosk, sealed, label, created)"
+	    "INSERT INTO joins (id, flock, cosk, sealed, label, created)"
 	    " SELECT ?1, ?2, ?3, ?4, ?5, ?6"
-	    " WHERE (SELECT count(*) FROM joins WHERE flock = ?1 AND created >= ?7) < ?8"
-	    " AND NOT EXISTS (SELECT 1 FROM devices WHERE flock = ?1 AND id = ?2)"
+	    " WHERE (SELECT count(*) FROM joins WHERE flock = ?2 AND created >= ?7) < ?8"
+	    " AND NOT EXISTS (SELECT 1 FROM devices WHERE flock = ?2 AND id = ?1)"
 	    " ON CONFLICT DO NOTHING";
 	struct query q = query_begin(s, sql);
 	enum store_result result;
@@ -89,14 +89,13 @@ enrol(struct session *s, const struct join *j, struct account_id account, uint64
     uint8_t *kek)
 {
 	static const char sql[] =
-	    "INSERT INTO devices (flock, id, cosk, sealed, label, created, approved, bw_limit, kek)"
+	    "INSERT INTO devices (id, flock, cosk, sealed, label, created, approved, bw_limit, kek)"
 	    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?6, bw_limit, kek FROM"
 	    " (SELECT CASE WHEN ?8 < a.bw_limit THEN ?8 ELSE a.bw_limit END AS bw_limit,"
-	    " " LOWEST_FREE_KEK(
-		"?1") " AS kek FROM accounts a WHERE a.id = ?7 LIMIT 1) n"
-		      " WHERE kek IS NOT NULL"
-		      " AND NOT EXISTS (SELECT 1 FROM joins WHERE flock = ?1 AND id = ?2)"
-		      " ON CONFLICT DO NOTHING RETURNING kek";
+	    " " LOWEST_FREE_KEK " AS kek FROM accounts a WHERE a.id = ?7 LIMIT 1) n"
+	    " WHERE kek IS NOT NULL"
+	    " AND NOT EXISTS (SELECT 1 FROM joins WHERE flock = ?2 AND id = ?1)"
+	    " ON CONFLICT DO NOTHING RETURNING kek";
 	struct query q = query_begin(s, sql);
 	bool found;
 

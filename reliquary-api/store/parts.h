@@ -14,15 +14,14 @@
 #define OWNED_FLOCK "(SELECT id FROM flocks WHERE account = ?1 AND id = ?2)"
 
 /*
- * The lowest KEK number that no device of a flock has, NULL when all are taken: 1, or the next
+ * The lowest KEK number that no device of flock ?2 has, NULL when all are taken: 1, or the next
  * after one that has no next.  Put it into a subquery with a LIMIT, or it is worked out for each
  * use of its result.
  */
-#define LOWEST_FREE_KEK(flock)                                                                     \
-	"CASE WHEN NOT EXISTS (SELECT 1 FROM devices WHERE flock = " flock " AND kek = 1) THEN 1"  \
-	" ELSE (SELECT d.kek + 1 FROM devices d WHERE d.flock = " flock " AND d.kek < 255"         \
-	" AND NOT EXISTS (SELECT 1 FROM devices e WHERE e.flock = " flock                          \
-	" AND e.kek = d.kek + 1)"                                                                  \
+#define LOWEST_FREE_KEK                                                                            \
+	"CASE WHEN NOT EXISTS (SELECT 1 FROM devices WHERE flock = ?2 AND kek = 1) THEN 1"         \
+	" ELSE (SELECT d.kek + 1 FROM devices d WHERE d.flock = ?2 AND d.kek < 255"                \
+	" AND NOT EXISTS (SELECT 1 FROM devices e WHERE e.flock = ?2 AND e.kek = d.kek + 1)"       \
 	" ORDER BY d.kek LIMIT 1) END"
 
 /* A bundle as columns of b, and back, from column n on; false when there is none. */
