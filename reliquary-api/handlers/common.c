@@ -145,29 +145,29 @@ call_joins_since(const struct call *c)
 	return c->now.wall_s - (int64_t)c->site->settings->join_s;
 }
 
+/* NULL: out of memory. */
+static json_t *
+cathedral_where(const struct cathedral_row *row)
+{
+	if (strchr(row->address, ':') != NULL)
+		return json_sprintf("[%s]:%u", row->address, (unsigned)row->port);
+	return json_sprintf("%s:%u", row->address, (unsigned)row->port);
+}
+
 enum store_result
 cathedral_give(const struct call *c, json_t *object)
 {
 	const char *region = request_query(c->rq, "region");
-	struct cathedral_row row;
+	struct cathedral_row row = { .nat_port = 0 };
 	enum store_result result;
-	json_t *where, *nat;
+	bool ok;
 
 	result = cathedral_choose(c->store, region != NULL ? region : "", c->now.wall_s, &row);
 	if (result != STORE_OK && result != STORE_NONE)
 		return result;
-
-	where = json_null();
-	nat = json_null();
-	if (result == STORE_OK) {
-		bool v6 = strchr(row.address, ':') != NULL;
-
-		where = json_sprintf(v6 ? "[%s]:%u" : "%s:%u", row.address, row.port);
-		if (row.nat_port != 0)
-			nat = json_integer(row.nat_port);
-	}
-	if (json_object_set_new(object, "cathedral", where) == -1 ||
-	    json_object_set_new(object, "natport", nat) == -1)
-		return STORE_FAILED;
-	return STORE_OK;
+	ok = json_object_set_new(object, "cathedral",
+		 result == STORE_OK ? cathedral_where(&row) : json_null()) == 0 &&
+	     json_object_set_new(object, "natport",
+		 row.nat_port != 0 ? json_integer(row.nat_port) : json_null()) == 0;
+	return ok ? STORE_OK : STORE_FAILED;
 }
