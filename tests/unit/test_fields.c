@@ -253,6 +253,10 @@ numbers_reach_as_far_as_json_goes(void **state)
 	assert_true(fields_read(json, fields, &problem));
 	assert_true(value == 0);
 	json_decref(json);
+	json = json_of("{\"n\":-1}");
+	assert_false(fields_read(json, fields, &problem));
+	reply_free(&problem);
+	json_decref(json);
 }
 
 int

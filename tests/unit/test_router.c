@@ -302,7 +302,7 @@ random_paths_go_where_the_rules_say(void **state)
 
 	(void)state;
 	random_for_test(&chance);
-	for (size_t n = 0; n < 200000; n++) {
+	for (size_t n = 0; n < 50000; n++) {
 		struct request rq;
 		char path[REQUEST_PATH_MAX] = "", allow[64];
 		enum method m = random_below(&chance, METHOD_OTHER);
@@ -330,7 +330,7 @@ random_paths_go_where_the_rules_say(void **state)
 			break;
 		}
 	}
-	assert_in_range(found, 1000, 200000);
+	assert_in_range(found, 500, 50000);
 	router_destroy(r);
 }
 
