@@ -48,3 +48,16 @@ notify_watchdog(void)
 {
 	sd_notify(0, "WATCHDOG=1");
 }
+
+bool
+notify_inherited_socket(int *fd, struct fault *why)
+{
+	int count = sd_listen_fds(1);
+
+	*fd = -1;
+	if (count > 1)
+		return fault_set(why, "%d sockets were handed over, but only one is wanted", count);
+	if (count == 1)
+		*fd = SD_LISTEN_FDS_START;
+	return true;
+}

@@ -3,6 +3,9 @@
 #ifndef BASE_NOTIFY_H
 #define BASE_NOTIFY_H
 
+#include "base/fault.h"
+
+#include <stdbool.h>
 #include <stdint.h>
 
 void notify_ready(const char *status);
@@ -13,5 +16,11 @@ void notify_status(const char *status);
 /* Half of WatchdogSec= in milliseconds, 0 when no watchdog is asked for. */
 uint64_t notify_watchdog_interval_ms(void);
 void notify_watchdog(void);
+
+/*
+ * The socket that was opened before this program was started (LISTEN_FDS): *fd is -1 when there is
+ * none.  Refused when there are several.
+ */
+bool notify_inherited_socket(int *fd, struct fault *why);
 
 #endif

@@ -200,7 +200,7 @@ const struct conf_option api_conf_table[] = {
 
 	{ "threads", UINT(threads, 0, API_THREADS_MAX), .fallback = "0", .arguments = "COUNT",
 	    .help = "that answer; 0: one for each CPU" },
-	{ "connections", UINT(connections, 8, 1000000), .fallback = "20000", .arguments = "COUNT",
+	{ "connections", UINT(connections, 8, 1000000), .fallback = "16384", .arguments = "COUNT",
 	    .help = "open at a time" },
 	{ "connections_per_source", UINT(connections_per_source, 0, 1000000), .fallback = "256",
 	    .arguments = "COUNT", .help = "of these, from one source; 0: no limit" },

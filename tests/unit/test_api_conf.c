@@ -52,7 +52,7 @@ everything_has_a_default(void **state)
 	assert_endpoint(&c.admin, "127.0.0.1:9080");
 	assert_false(c.admin_given);
 	assert_int_equal(c.server.listen_fd, -1);
-	assert_int_equal(c.server.connections_max, 20000);
+	assert_int_equal(c.server.connections_max, 16384);
 	assert_int_equal(c.server.connections_per_source, 256);
 	assert_int_equal(c.server.idle_s, 30);
 	assert_int_equal(c.server.body_s, 15);

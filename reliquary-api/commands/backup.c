@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: ISC */
+#include "base/file.h"
+#include "protocol/crypto/secret.h"
+#include "reliquary-api/commands/command.h"
+#include "reliquary-api/commands/copies.h"
+#include "reliquary-api/commands/office.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KEY_SIZE 32
+#define TRIES    5
+
+/* Where the parts of a backup are. */
+struct backup {
+	const char *file;
+	char part[CONF_TEXT_MAX]; /* the database until all is there */
+	char bundles[CONF_TEXT_MAX];
+	char key[CONF_TEXT_MAX];
+	struct copies_count count;
+};
+
+/* The copy is whole, and the bundles that it knows lie beside it. */
+static bool
+complete(struct office *o, struct backup *b, struct fault *why)
+{
+	struct store_options options = o->options;
+	struct session *session = NULL;
+	struct store *store;
+	bool ok = false;
+
+	options.path = b->part;
+	store = store_open(&options, &o->random, why);
+	if (store != NULL)
+		session = session_open_reader(store, why);
+	if (session != NULL)
+		ok = store_check(session, why) &&
+		     copies_put_bundles(session, o->bundles, b->bundles, &b->count, why) &&
+		     (b->count.missing > 0 || copies_remove_others(session, b->bundles, why));
+	session_close(session);
+	if (store != NULL)
+		store_close(store);
+	return ok;
+}
+
+/*
+ * The service goes on meanwhile: a bundle that was replaced in between may be gone before it was
+ * copied.  Then the next copy of the database knows the one in its place.
+ */
+static bool
+make(struct office *o, struct backup *b, struct fault *why)
+{
+	for (int i = 0; i < TRIES; i++) {
+		if (!store_backup(&o->options, b->part, why) || !complete(o, b, why)) {
+			unlink(b->part);
+			return false;
+		}
+		if (b->count.missing == 0)
+			return copies_rename(b->part, b->file, why);
+	}
+	unlink(b->part);
+	return fault_set(why, "%s: %" PRIu64 " bundle%s that the database knows %s not there",
+	    o->bundles, b->count.missing, b->count.missing == 1 ? "" : "s",
+	    b->count.missing == 1 ? "is" : "are");
+}
+
+/* The same key again is fine; another one is never overwritten. */
+static bool
+put_key(const struct office *o, const struct backup *b, struct fault *why)
+{
+	uint8_t key[KEY_SIZE], there[KEY_SIZE];
+	bool ok = file_read_exact(key, sizeof(key), o->key, why);
+
+	if (ok && access(b->key, F_OK) == 0) {
+		ok = file_read_exact(there, sizeof(there), b->key, why);
+		if (ok && !secret_equal(key, there, sizeof(key)))
+			ok = fault_set(why, "%s: is there already, and another key", b->key);
+	} else if (ok) {
+		ok = file_create(b->key, 0400, key, sizeof(key), why);
+	}
+	secret_wipe(key, sizeof(key));
+	secret_wipe(there, sizeof(there));
+	return ok;
+}
+
+enum outcome
+command_backup(const struct invocation *in, struct fault *why)
+{
+	struct backup b = { .file = in->words[0] };
+	bool with_key = invocation_has(in, "with_key");
+	struct office o;
+	bool ok = office_open(&o, in, why) && copies_name(b.part, b.file, ".part", why) &&
+		  copies_name(b.bundles, b.file, ".bundles", why) &&
+		  copies_name(b.key, b.file, ".key", why) && copies_folder(b.bundles, why) &&
+		  make(&o, &b, why) && (!with_key || put_key(&o, &b, why));
+
+	office_close(&o);
+	if (!ok)
+		return FAILED;
+	printf("%s: the database\n%s: %" PRIu64 " bundle%s\n", b.file, b.bundles, b.count.there,
+	    b.count.there == 1 ? "" : "s");
+	if (with_key)
+		printf("%s: the key file; with it the rest can be read\n", b.key);
+	else
+		printf("Without the key file, %s, nobody can use them: keep a copy elsewhere\n",
+		    o.key);
+	return DONE;
+}

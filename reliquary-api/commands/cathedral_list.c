@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+#include "reliquary-api/commands/command.h"
+#include "reliquary-api/commands/office.h"
+#include "reliquary-api/commands/output.h"
+#include "reliquary-api/handlers/common.h"
+#include "reliquary-api/store/cathedrals.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct listing_out {
+	struct fault *why;
+	bool json, ok;
+	int64_t now;
+};
+
+static json_t *
+cathedral_json(const struct cathedral_row *c, const char *state)
+{
+	return json_pack("{s:s, s:s, s:s, s:i, s:o, s:b, s:s, s:o, s:o, s:s, s:I}", "name", c->name,
+	    "region", c->region, "address", c->address, "port", (int)c->port, "nat_port",
+	    c->nat_port != 0 ? json_integer(c->nat_port) : json_null(), "shroud", (int)c->shroud,
+	    "state", state, "created", time_json(c->created), "seen", time_json(c->seen), "version",
+	    c->version, "load", (json_int_t)c->load);
+}
+
+static bool
+cathedral_out(void *arg, const struct cathedral_row *c)
+{
+	struct listing_out *l = arg;
+	const char *state = cathedral_state_name(cathedral_state(c, l->now));
+	bool v6 = strchr(c->address, ':') != NULL;
+	char at[CATHEDRAL_ADDRESS + 16], seen[OUTPUT_TIME], nat[8] = "-";
+
+	if (l->json)
+		return l->ok = output_json(cathedral_json(c, state), l->why);
+	snprintf(at, sizeof(at), "%s%s%s:%u", v6 ? "[" : "", c->address, v6 ? "]" : "", c->port);
+	if (c->nat_port != 0)
+		snprintf(nat, sizeof(nat), "%u", c->nat_port);
+	printf("%-16s  %-8s  %-8s  %-21s  %-5s  %-8s  %-20s  %s\n", c->name,
+	    c->region[0] != '\0' ? c->region : "-", state, at, nat,
+	    c->shroud ? "shrouded" : "clear", output_time(c->seen, seen),
+	    c->version[0] != '\0' ? c->version : "-");
+	return true;
+}
+
+static bool
+list(struct office *o, struct listing_out *l)
+{
+	enum store_result result;
+
+	l->now = o->now;
+	if (!l->json)
+		printf("%-16s  %-8s  %-8s  %-21s  %-5s  %-8s  %-20s  %s\n", "NAME", "REGION",
+		    "STATE", "ADDRESS", "NAT", "KIND", "LAST SEEN", "VERSION");
+	result = cathedral_list(o->session, cathedral_out, l);
+	if (result != STORE_OK && result != STORE_NONE)
+		return office_result(result, "cathedral", "cathedrals", l->why);
+	return l->ok;
+}
+
+enum outcome
+cathedral_command_list(const struct invocation *in, struct fault *why)
+{
+	struct listing_out l = { .why = why, .json = invocation_has(in, "json"), .ok = true };
+	struct office o;
+	bool ok = office_open(&o, in, why) && list(&o, &l);
+
+	office_close(&o);
+	return ok ? DONE : FAILED;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: ISC */
+#include "reliquary-api/commands/ground.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/privileges.h"
+#include "reliquary-api/http/upload.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Only the last folder of the path holds secrets. */
+static bool
+make_parents(const char *path, struct fault *why)
+{
+	char parent[CONF_TEXT_MAX];
+	char *slash;
+
+	snprintf(parent, sizeof(parent), "%s", path);
+	slash = strrchr(parent, '/');
+	if (slash == NULL || slash == parent)
+		return true;
+	*slash = '\0';
+	return file_make_folder(parent, 0755, why);
+}
+
+static bool
+give_to_user(const struct office *o, struct fault *why)
+{
+	const struct passwd *user;
+
+	if (geteuid() != 0 || o->conf.user[0] == '\0')
+		return true;
+	user = getpwnam(o->conf.user);
+	if (user == NULL)
+		return fault_set(why, "user %s does not exist", o->conf.user);
+	if (chown(o->conf.data, user->pw_uid, user->pw_gid) == -1)
+		return fault_set(why, "%s: %s", o->conf.data, strerror(errno));
+	return true;
+}
+
+bool
+ground_make_folder(const struct office *o, struct fault *why)
+{
+	const char *data = o->conf.data;
+
+	if (access(data, F_OK) == 0)
+		return true;
+	if (!make_parents(data, why))
+		return false;
+	if (mkdir(data, 0700) == -1 && errno != EEXIST)
+		return fault_set(why, "%s: %s", data, strerror(errno));
+	return give_to_user(o, why);
+}
+
+bool
+ground_become_user(const struct office *o, struct fault *why)
+{
+	if (o->conf.user[0] != '\0' || geteuid() != 0) {
+		if (!privileges_drop(o->conf.user, why))
+			return false;
+	} else if (!office_become_owner(o, why)) {
+		return false;
+	}
+	if (geteuid() == 0) {
+		log_warn("running as root, though without its powers: better give %s to a user of "
+			 "its own, and name it with \"user\"",
+		    o->conf.data);
+		return privileges_give_up(why);
+	}
+	return true;
+}
+
+/* What is lost with it is said before anything is made in its place. */
+static bool
+key_open(struct office *o, const struct store_version *v, struct fault *why)
+{
+	if (access(o->key, F_OK) == -1) {
+		if (errno != ENOENT)
+			return fault_set(why, "%s: %s", o->key, strerror(errno));
+		if (v->have > 0)
+			return fault_set(why,
+			    "%s: the key file is not there, but %s was made with one: put it back; "
+			    "without it no account key, token or device secret in the database is "
+			    "of any use",
+			    o->key, o->database);
+		if (!vault_create(o->key, &o->random, why))
+			return false;
+	}
+	o->vault = vault_open(o->key, why);
+	return o->vault != NULL;
+}
+
+bool
+ground_open(struct office *o, bool *first, struct fault *why)
+{
+	struct store_version v;
+
+	umask(077);
+	if (access(o->conf.data, R_OK | W_OK | X_OK) == -1)
+		return fault_set(why, "%s: %s for user %u: the service has to own it", o->conf.data,
+		    strerror(errno), (unsigned)geteuid());
+	if (!office_lock(o, why) || !store_version(&o->options, &v, why) || !key_open(o, &v, why))
+		return false;
+	o->store = store_open(&o->options, &o->random, why);
+	if (o->store == NULL)
+		return false;
+	o->session = session_open_writer(o->store, why);
+	if (o->session == NULL ||
+	    !office_match_vault(o->session, o->vault, o->key, o->database, why))
+		return false;
+	session_close(o->session); /* the service has its own */
+	o->session = NULL;
+	*first = v.have == 0;
+	return upload_folder_prepare(o->bundles, why);
+}

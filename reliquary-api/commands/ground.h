@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/* What a service stands on: its data folder, its user, its key file and its database. */
+#ifndef RELIQUARY_API_COMMANDS_GROUND_H
+#define RELIQUARY_API_COMMANDS_GROUND_H
+
+#include "base/fault.h"
+#include "reliquary-api/commands/office.h"
+
+#include <stdbool.h>
+
+/* The folder, for the user it is to be of, when it is not there. */
+bool ground_make_folder(const struct office *o, struct fault *why);
+
+/*
+ * Becomes the user named, else the folder's owner.  Where that is root it stays so, without root's
+ * powers, and says so.
+ */
+bool ground_become_user(const struct office *o, struct fault *why);
+
+/*
+ * Takes the folder for this process, and opens key file and database; makes both when neither is
+ * there, and then *first is true.
+ */
+bool ground_open(struct office *o, bool *first, struct fault *why);
+
+#endif
