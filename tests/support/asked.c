@@ -57,6 +57,8 @@ asked_begin(struct session *s, struct asked *a)
 {
 	memset(a, 0, sizeof(*a));
 	pages_seen(s);
+	for (sqlite3_stmt *p = NULL; (p = sqlite3_next_stmt(s->db, p)) != NULL;)
+		sqlite3_stmt_status(p, SQLITE_STMTSTATUS_VM_STEP, 1);
 	sqlite3_trace_v2(s->db, SQLITE_TRACE_PROFILE, took, a);
 }
 
