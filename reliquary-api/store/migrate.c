@@ -115,18 +115,27 @@ run(sqlite3 *db, const struct store *s, const char *sql, struct fault *why)
 	       connection_fault(why, db, s->path);
 }
 
+/* A migration cannot end the transaction that all of them are in. */
+static int
+forbid_transactions(
+    void *arg, int action, const char *a, const char *b, const char *c, const char *d)
+{
+	(void)arg, (void)a, (void)b, (void)c, (void)d;
+	return action == SQLITE_TRANSACTION ? SQLITE_DENY : SQLITE_OK;
+}
+
 static bool
 apply_one(sqlite3 *db, const struct store *s, const struct migration *m, struct fault *why)
 {
 	char mark[96];
+	bool ok;
 
 	snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %u",
 	    STORE_APPLICATION, m->number);
-	if (!run(db, s, m->sql, why) || !run(db, s, mark, why))
-		return fault_prefix(why, "migration %s", m->name);
-	if (sqlite3_get_autocommit(db))
-		return fault_set(why, "migration %s ended its transaction", m->name);
-	return true;
+	sqlite3_set_authorizer(db, forbid_transactions, NULL);
+	ok = run(db, s, m->sql, why) && run(db, s, mark, why);
+	sqlite3_set_authorizer(db, NULL, NULL);
+	return ok || fault_prefix(why, "migration %s", m->name);
 }
 
 /* In the transaction: what is pending now, after another process may have been faster. */
