@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -348,8 +349,8 @@ path_of(const char *format, ...)
 	return text;
 }
 
-unsigned
-test_api_bundles(const struct test_api *t)
+static unsigned
+bundles_count(const struct test_api *t)
 {
 	DIR *folder = opendir(t->bundles);
 	const struct dirent *e;
@@ -361,4 +362,17 @@ test_api_bundles(const struct test_api *t)
 		count += hex_decode(name, sizeof(name), e->d_name);
 	closedir(folder);
 	return count;
+}
+
+void
+test_api_has_bundles(const struct test_api *t, unsigned count)
+{
+	static const struct timespec step = { .tv_nsec = 5 * (long)NS_PER_MS };
+	uint64_t end_ns = clock_now().mono_ns + HTTP_PATIENCE_MS * NS_PER_MS;
+
+	while (bundles_count(t) != count) {
+		if (clock_now().mono_ns > end_ns)
+			fail_msg("%u bundles instead of %u", bundles_count(t), count);
+		nanosleep(&step, NULL);
+	}
 }

@@ -109,7 +109,8 @@ void tenant_token(
 /* snprintf into one of a few buffers that take turns: for paths in calls.  One thread. */
 const char *path_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* How many files with names of bundles lie in the folder. */
-unsigned test_api_bundles(const struct test_api *t);
+/* So many files with names of bundles come to lie in the folder: those of refused uploads go only
+ * after their answers. */
+void test_api_has_bundles(const struct test_api *t, unsigned count);
 
 #endif

@@ -236,6 +236,17 @@ http_ended(struct http_client *c, unsigned patience_ms)
 }
 
 bool
+http_drop_rest(struct http_client *c, unsigned patience_ms)
+{
+	uint64_t end_ns = clock_now().mono_ns + patience_ms * NS_PER_MS;
+
+	do {
+		c->len = 0;
+	} while (take_more(c, end_ns));
+	return clock_now().mono_ns < end_ns;
+}
+
+bool
 http_silent(struct http_client *c, unsigned patience_ms)
 {
 	struct pollfd p = { .fd = c->fd, .events = POLLIN };

@@ -61,6 +61,9 @@ const char *http_field(const struct http_answer *a, const char *name);
 /* Does the other side close within that time, without having said more? */
 bool http_ended(struct http_client *c, unsigned patience_ms);
 
+/* Reads and drops all that still comes: is there an end to it within that time? */
+bool http_drop_rest(struct http_client *c, unsigned patience_ms);
+
 /* Does nothing come, no end either, in that time? */
 bool http_silent(struct http_client *c, unsigned patience_ms);
 

@@ -207,9 +207,8 @@ done(struct exchange *x, uint64_t now_ns, void *arg)
 {
 	struct http_stand *s = arg;
 
+	(void)x;
 	(void)now_ns;
-	if (x->reply.status == 500)
-		atomic_fetch_add(&s->answered_500, 1);
 	atomic_fetch_add(&s->done, 1);
 }
 
@@ -248,18 +247,20 @@ run_resumer(void *arg)
 	return NULL;
 }
 
-struct http_stand
-stand_default(void)
+struct http_stand *
+stand_new(void)
 {
-	struct http_stand s = { .o = { .listen_fd = -1,
-				    .threads = 1,
-				    .connections_max = 300,
-				    .idle_s = 3600,
-				    .body_s = 3600,
-				    .header_max = 4096,
-				    .clock = stand_clock } };
+	struct http_stand *s = calloc(1, sizeof(*s));
 
-	assert_true(endpoint_parse(&s.o.listen, "127.0.0.1:0"));
+	assert_non_null(s);
+	s->o = (struct server_options){ .listen_fd = -1,
+		.threads = 1,
+		.connections_max = 300,
+		.idle_s = 3600,
+		.body_s = 3600,
+		.header_max = 4096,
+		.clock = stand_clock };
+	assert_true(endpoint_parse(&s->o.listen, "127.0.0.1:0"));
 	return s;
 }
 
@@ -277,9 +278,11 @@ stand_open(struct http_stand *s)
 	s->at = server_where(s->server);
 }
 
-void
+struct stand_tally
 stand_close(struct http_stand *s)
 {
+	struct stand_tally tally;
+
 	stand_release(s);
 	server_destroy(s->server);
 	pthread_mutex_lock(&s->lock);
@@ -287,9 +290,12 @@ stand_close(struct http_stand *s)
 	pthread_cond_signal(&s->more);
 	pthread_mutex_unlock(&s->lock);
 	pthread_join(s->resumer, NULL);
-	assert_int_equal(s->begun, s->done);
 	pthread_cond_destroy(&s->more);
 	pthread_mutex_destroy(&s->lock);
+	tally = (struct stand_tally){ s->begun, s->run, s->done };
+	free(s);
+	assert_int_equal(tally.begun, tally.done);
+	return tally;
 }
 
 bool

@@ -30,7 +30,6 @@ struct http_stand {
 	struct endpoint at;
 	const char *folder; /* of uploads */
 	_Atomic unsigned begun, run, done;
-	_Atomic unsigned answered_500; /* replies of status 500 seen at the end */
 	pthread_mutex_t lock;
 	struct exchange *held[64];
 	unsigned held_count;
@@ -41,12 +40,17 @@ struct http_stand {
 	unsigned queue_count;
 };
 
+struct stand_tally {
+	unsigned begun, run, done;
+};
+
 /* Options that suit most tests: one thread, an hour for everything. */
-struct http_stand stand_default(void);
+struct http_stand *stand_new(void);
 
 /* Failing fails the test. */
 void stand_open(struct http_stand *s);
-void stand_close(struct http_stand *s);
+/* Also frees it; what it was asked in all. */
+struct stand_tally stand_close(struct http_stand *s);
 
 /* Answers what /hold left open; false when so many have not come in within seconds. */
 bool stand_wait_held(struct http_stand *s, unsigned count);
