@@ -144,11 +144,22 @@ fuzzers: $(FUZZERS)
 bench: all $(BENCHES)
 	@tests/bench/run $(OUT)/tests/bench
 
+BASH_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSH_COMPLETION  = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
 	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BIN)/cathedral $(BIN)/cathedralctl $(DESTDIR)$(PREFIX)/sbin/
-	install -m 755 $(BIN)/reliquary-ambry $(BIN)/cathedral-probe $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(BIN)/reliquary-ambry $(BIN)/reliquary-pow $(BIN)/cathedral-probe \
+	    $(DESTDIR)$(PREFIX)/bin/
+	install -d $(DESTDIR)$(PREFIX)/share/reliquary $(BASH_COMPLETION) $(ZSH_COMPLETION)
+	install -m 755 $(filter-out %/lib %/completion,$(wildcard scripts/*)) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(wildcard scripts/lib/*) $(DESTDIR)$(PREFIX)/share/reliquary/
+	install -m 644 scripts/completion/reliquary.bash $(BASH_COMPLETION)/reliquary
+	for command in $(notdir $(wildcard scripts/reliquary-*)); do \
+	    ln -sf reliquary $(BASH_COMPLETION)/$$command || exit 1; done
+	install -m 644 scripts/completion/_reliquary $(ZSH_COMPLETION)/
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/

@@ -655,9 +655,9 @@ template() {
 	REPLY=$out
 }
 
-# values FLOCK OTHER_FLOCK [PEER]: VALUE for a template, after equipped().
+# values FLOCK OTHER_FLOCK PEER NAME=VALUE...: VALUE for a template, after equipped(); PEER may be "".
 values() {
-	local flock=$1 other=$2 peer=${3:-}
+	local flock=$1 other=$2 peer=$3 pair
 
 	VALUE=(
 		[FLOCK]=$flock [OTHER_FLOCK]=$other [OWN]=$NUMBER [PEER]=$peer
@@ -669,6 +669,9 @@ values() {
 	)
 	[ "$flock" != "$other" ] || VALUE[OTHER_FLOCK]=
 	[ -n "$peer" ] || VALUE[SPI]=
+	for pair in "${@:4}"; do
+		VALUE[${pair%%=*}]=${pair#*=}
+	done
 }
 
 # conf_put NAME: REPLY as a file that other programs read; what is there is replaced only when
@@ -735,11 +738,9 @@ tunnel_options_read() {
 	((10#${BASH_REMATCH[5]} <= 32)) || usage_error "$1: a network has 32 bits at most"
 }
 
-# tunnel_put NAME: after all of the above and values().
+# tunnel_put NAME FLOCK OTHER_FLOCK PEER: after all of the above.
 tunnel_put() {
-	VALUE[ADDRESS]=$ADDRESS
-	VALUE[MTU]=$MTU
-	VALUE[SHROUD]=$SHROUD
+	values "$2" "$3" "$4" "ADDRESS=$ADDRESS" "MTU=$MTU" "SHROUD=$SHROUD"
 	template tunnel
 	conf_put "$1"
 	echo "$REPLY"

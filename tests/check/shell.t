@@ -6,7 +6,7 @@
 scripts() {
 	files '*' | while read -r file; do
 		read -r first <"$file"
-		[[ $file == *.sh || $first =~ ^'#!'.*[/\ ](ba|da)?sh ]] && echo "$file"
+		[[ $file == *.sh || $file == *.bash || $first =~ ^'#!'.*[/\ ](ba|da)?sh ]] && echo "$file"
 	done 2>/dev/null
 }
 
@@ -17,6 +17,8 @@ complaints() {
 
 scripts | grep -qx deploy/packages
 ok $? "scripts are found by their first line"
+scripts | grep -qx scripts/lib/reliquary.bash
+ok $? "or by their name"
 scripts | complaints | quiet "every shell script passes shellcheck"
 
 # shellcheck disable=SC2016 # not to be expanded here

@@ -66,7 +66,7 @@ plan 201
 
 # --- command lines ---
 
-is "$(cd "$SCRIPTS" && ls reliquary-* | wc -l)" 30 "thirty commands"
+is "$(names "$SCRIPTS" | tr " " "\n" | grep -c "^reliquary-")" 30 "thirty commands"
 for command in "$SCRIPTS"/reliquary "$SCRIPTS"/reliquary-*; do
 	name=${command##*/}
 	run "$command" --help
@@ -142,7 +142,7 @@ json 200 '{"cathedral": "192.0.2.1:4500", "natport": 4501}'
 runs "reliquary-init" reliquary-init "$API/v1/"
 is "$(cat "$RELIQUARY"/{api,cathedral,natport} | tr '\n' ' ')" "$API 192.0.2.1:4500 4501 " \
 	"writes api, cathedral and natport"
-is "$(mode "$RELIQUARY") $(ls -A "$RELIQUARY" | tr '\n' ' ')" "700 api cathedral natport " \
+is "$(mode "$RELIQUARY") $(names "$RELIQUARY")" "700 api cathedral natport " \
 	"in a closed folder, and nothing else"
 fails 1 'not logged in: run reliquary-login' "without a token" reliquary-flock-list
 
@@ -325,7 +325,7 @@ is "$(mode "$in") $(cd "$in" && stat -c '%n:%a:%s' -- * | tr '\n' ' ')" \
 	"700 cathedral_id:600:9 cosk-36d28dec:400:64 cosk-pub-36d28dec:444:32 id-36d28dec:400:32 " \
 	"its files are as they should be"
 is "$(od -An -v -tx1 "$in/id-36d28dec" | tr -d ' \n')" "$secret" "the secret is in bytes"
-is "$(ls -A "$in" | grep -c '^\.')" 0 "nothing is left over"
+is "$(find "$in" -name ".*" ! -path "$in")" "" "nothing is left over"
 unlike "$(asked | tr -d '\0')" 'uthorization' "no token was sent, as none is needed"
 fails 1 'in the flock already' "it does not join twice" reliquary-flock-join "$FLOCK"
 
@@ -339,7 +339,7 @@ is "$(find "$in" -name cosk -size 64c | wc -l)" 1 "and throws none away"
 rm -rf "$in"
 answer 409 application/problem+json '{"detail": "too many devices wait"}'
 fails 1 'too many devices wait' "a join that is refused" reliquary-flock-join "$FLOCK"
-is "$(ls -A "$in" | wc -l)" 0 "leaves nothing"
+is "$(names "$in")" "" "leaves nothing"
 json 201 "${device/SECRET/abc}"
 fails 4 'not of the form' "a join that is answered wrong" reliquary-flock-join "$FLOCK"
 
@@ -356,7 +356,7 @@ head -c 31 /dev/urandom >"$WORK/short"
 fails 1 'a key has 32 bytes' "a short one" reliquary-kek-install "$FLOCK" 02 "$WORK/short"
 fails 1 'a key has 32 bytes' "one without end" reliquary-kek-install "$FLOCK" 02 "$WORK/blanks"
 fails 1 'no file that can be read' "one that is not there" reliquary-kek-install "$FLOCK" 02 none
-is "$(ls -A "$in" | tr '\n' ' ')" "device_kek kek-0x1a " "leave nothing"
+is "$(names "$in")" "device_kek kek-0x1a " "leave nothing"
 
 log_in
 fails 1 'has 32 bytes; a bundle of one flock has 3756730' "a bundle of the wrong size" \

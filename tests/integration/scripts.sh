@@ -75,6 +75,11 @@ unseen() {
 	ok $? "$1"
 }
 
+# names FOLDER: of all that is in it, in order.
+names() {
+	find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | tr '\n' ' '
+}
+
 mode() {
 	stat -c %a "$1"
 }
