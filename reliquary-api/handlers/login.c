@@ -90,6 +90,7 @@ handle_login(const struct call *c)
 	if (result != STORE_OK)
 		return reply_store(result, "account");
 	if (account.suspended)
-		return reply_problem(403, "account-suspended", "the account is suspended");
+		return reply_problem(403, "account-suspended",
+		    "the account is suspended: ask whoever runs this service");
 	return reply_token(c, &account);
 }
