@@ -2,7 +2,6 @@
 #include "reliquary-api/commands/ground.h"
 
 #include "base/file.h"
-#include "base/log.h"
 #include "base/privileges.h"
 #include "reliquary-api/http/upload.h"
 
@@ -66,13 +65,7 @@ ground_become_user(const struct office *o, struct fault *why)
 	} else if (!office_become_owner(o, why)) {
 		return false;
 	}
-	if (geteuid() == 0) {
-		log_warn("running as root, though without its powers: better give %s to a user of "
-			 "its own, and name it with \"user\"",
-		    o->conf.data);
-		return privileges_give_up(why);
-	}
-	return true;
+	return geteuid() != 0 || privileges_give_up(why);
 }
 
 /* What is lost with it is said before anything is made in its place. */

@@ -13,7 +13,7 @@ bool ground_make_folder(const struct office *o, struct fault *why);
 
 /*
  * Becomes the user named, else the folder's owner.  Where that is root it stays so, without root's
- * powers, and says so.
+ * powers.
  */
 bool ground_become_user(const struct office *o, struct fault *why);
 

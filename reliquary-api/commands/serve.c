@@ -125,7 +125,7 @@ open_admin(struct service *s, struct fault *why)
 		return true;
 	s->admin = admin_create(&c->admin, s->api, s->server, clock_now, why);
 	if (s->admin == NULL && c->admin_given)
-		return fault_prefix(why, "admin");
+		return false;
 	if (s->admin == NULL)
 		log_warn("without /healthz, /readyz and /metrics: %s; \"admin\" says where else",
 		    why->text);
@@ -194,6 +194,10 @@ announce(const struct service *s)
 	struct fault status;
 
 	say_where(s);
+	if (geteuid() == 0)
+		log_warn("running as root, though without its powers: better give %s to a user of "
+			 "its own, and name it with \"user\"",
+		    s->office.conf.data);
 	if (!secret_locked())
 		log_warn("secrets may be written to swap: RLIMIT_MEMLOCK allows no more memory");
 	fault_set(&status, "listening on %s", endpoint_format(&s->where, at));
