@@ -112,7 +112,7 @@ end_rows(struct errand *e, struct session *store)
 	e->upkeep.now = e->now;
 	result = upkeep_run(store, &e->upkeep);
 	if (result == STORE_OK && e->touch)
-		result = store_touch(store, e->now);
+		result = store_touch(store);
 	return result;
 }
 
@@ -135,7 +135,8 @@ rows_end(struct keeper *k)
 static enum store_result
 probe(struct errand *e, struct session *store)
 {
-	return store_touch(store, e->now);
+	(void)e;
+	return store_touch(store);
 }
 
 static enum store_result

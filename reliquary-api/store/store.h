@@ -99,7 +99,7 @@ enum store_result store_atomically(
 enum store_result store_checkpoint(struct session *s, uint64_t *log_bytes);
 
 /* Writes something, to see that it can be written. */
-enum store_result store_touch(struct session *s, int64_t now);
+enum store_result store_touch(struct session *s);
 
 /* Facts about the database ("id", "vault"): text of at most 64 bytes. */
 enum store_result fact_get(struct session *s, const char *name, char out[static STORE_LABEL]);
