@@ -202,19 +202,22 @@ static void
 reap_one(struct connection *k, uint64_t now_ns, bool draining, struct connections_late *late)
 {
 	enum wait wait = (enum wait)atomic_load_explicit(&k->wait, memory_order_relaxed);
+	uint64_t due_ns = atomic_load_explicit(&k->due_ns, memory_order_relaxed);
 
 	if (wait == WAIT_US)
 		return;
-	if (now_ns >= atomic_load_explicit(&k->due_ns, memory_order_relaxed))
+	if (now_ns >= due_ns)
 		end_late(k, wait, late);
 	else if (draining && wait == WAIT_HEAD)
 		end_idle(k);
+	else if (due_ns < late->next_ns)
+		late->next_ns = due_ns;
 }
 
 struct connections_late
 connections_reap(struct connections *c, uint64_t now_ns, bool draining)
 {
-	struct connections_late late = { 0 };
+	struct connections_late late = { .next_ns = UINT64_MAX };
 	struct connection *k, *next;
 
 	pthread_mutex_lock(&c->lock);

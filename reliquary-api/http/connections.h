@@ -31,7 +31,7 @@ struct connection {
 	struct endpoint peer;
 	_Atomic int wait;        /* enum wait */
 	_Atomic uint64_t due_ns; /* when it is late */
-	_Atomic bool late;       /* it was, and is being closed */
+	_Atomic bool late;       /* it was, or talked too much: it is being closed */
 	bool unread;             /* its own thread's: it was answered before all of it was read */
 	struct tls_pair *tls;    /* what it showed in the handshake; NULL without TLS */
 };
@@ -73,6 +73,7 @@ void connection_wait(struct connection *k, enum wait wait, uint64_t due_ns);
 
 struct connections_late {
 	uint64_t head, body; /* answers that nobody takes count as bodies */
+	uint64_t next_ns;    /* when the next one of those waited for now is late */
 };
 
 /* Ends what is late at now; with draining also what waits for a head. */

@@ -13,17 +13,19 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define TICK_MS     250 /* late connections are looked for so often */
+#define TICK_MS     100 /* so exactly late connections are shown out */
 #define PAUSE_MS    100 /* after the system had no room for one more socket */
 #define ACCEPT_MOST 64  /* in one turn */
 
 #define LINGER_MOST 64
 #define LINGER_NS   (2 * NS_PER_S)
-#define LINGER_STEP 65536 /* bytes of each that are dropped in one turn */
+#define LINGER_STEP 65536      /* bytes of each that are dropped in one turn */
+#define LINGER_SIZE (8u << 20) /* and in all: the largest body that is sent in good faith */
 
 struct lingering {
 	int fd;
 	uint64_t due_ns;
+	size_t dropped;
 };
 
 struct door {
@@ -32,7 +34,8 @@ struct door {
 	int wake;
 	_Atomic bool draining, ending;
 	_Atomic uint64_t accepted, refused_full, refused_source, late_head, late_body;
-	bool paused; /* the thread's, as are the next four */
+	bool paused;      /* the thread's, as are the next five */
+	uint64_t look_ns; /* nobody is late before then */
 	struct log_limit no_room;
 	struct lingering lingering[LINGER_MOST];
 	size_t lingering_count;
@@ -69,8 +72,8 @@ let_in(struct door *d, int fd, const struct sockaddr_storage *from, socklen_t le
 		admission = connections_admit(
 		    d->o.connections, fd, &peer, proxy_trusted(d->o.proxies, &peer), due_ns);
 	if (admission != ADMISSION_GRANTED) {
-		close(fd);
 		count(admission == ADMISSION_SOURCE ? &d->refused_source : &d->refused_full, 1);
+		close(fd);
 		return;
 	}
 	count(&d->accepted, 1);
@@ -113,7 +116,7 @@ accept_some(struct door *d)
 void
 door_linger(struct door *d, int fd)
 {
-	struct lingering l = { fd, d->o.clock().mono_ns + LINGER_NS };
+	struct lingering l = { fd, d->o.clock().mono_ns + LINGER_NS, 0 };
 	bool room;
 
 	pthread_mutex_lock(&d->lock);
@@ -144,13 +147,15 @@ welcome_lingering(struct door *d)
 
 /* True when there will be nothing more to drop. */
 static bool
-lingered_enough(struct door *d, const struct lingering *l, uint64_t now_ns)
+lingered_enough(struct door *d, struct lingering *l, uint64_t now_ns)
 {
 	ssize_t n;
 
-	if (now_ns >= l->due_ns)
+	if (now_ns >= l->due_ns || l->dropped >= LINGER_SIZE)
 		return true;
 	n = recv(l->fd, d->dropped, sizeof(d->dropped), MSG_DONTWAIT);
+	if (n > 0)
+		l->dropped += (size_t)n;
 	return n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR);
 }
 
@@ -204,21 +209,27 @@ wait_for_somebody(struct door *d)
 	return (polled[1].revents & POLLIN) != 0;
 }
 
+/* All are looked at only when one of them may be late: who came since has more time than that. */
 static void
 show_out(struct door *d, uint64_t now_ns)
 {
 	bool draining = atomic_load(&d->draining);
-	struct connections_late late = connections_reap(d->o.connections, now_ns, draining);
+	struct connections_late late;
 
+	if (now_ns < d->look_ns && !draining)
+		return;
+	late = connections_reap(d->o.connections, now_ns, draining);
 	count(&d->late_head, late.head);
 	count(&d->late_body, late.body);
+	d->look_ns = now_ns + d->o.least_ns;
+	if (late.next_ns < d->look_ns)
+		d->look_ns = late.next_ns;
 }
 
 static void *
 run(void *arg)
 {
 	struct door *d = arg;
-	uint64_t looked_ns = 0;
 
 	thread_name("http-door");
 	while (!atomic_load(&d->ending)) {
@@ -232,11 +243,7 @@ run(void *arg)
 			accept_some(d);
 		welcome_lingering(d);
 		drop_lingering(d, now_ns);
-		/* While many knock, this thread turns far more often than it ticks. */
-		if (atomic_load(&d->draining) || now_ns - looked_ns >= TICK_MS * NS_PER_MS) {
-			show_out(d, now_ns);
-			looked_ns = now_ns;
-		}
+		show_out(d, now_ns);
 	}
 	return NULL;
 }

@@ -22,6 +22,7 @@ struct door_options {
 	struct connections *connections;
 	const struct proxies *proxies; /* not limited as sources */
 	uint64_t idle_ns;              /* for the first head */
+	uint64_t least_ns;             /* nobody is ever given less time than this */
 	struct instant (*clock)(void);
 	/* Serves the socket from now on; false when it cannot, and then it has closed it. */
 	bool (*serve)(void *arg, int fd, const struct sockaddr *from, socklen_t len);

@@ -46,6 +46,15 @@ begins_with(const char *text, const char *word, const char *ends)
 }
 
 static void
+read_host(struct head *h, const char *value)
+{
+	(void)value; /* there is one service here, whatever it is called */
+	if (h->has_host)
+		refuse(h, "there is more than one Host");
+	h->has_host = true;
+}
+
+static void
 read_length(struct head *h, const char *value)
 {
 	uint64_t length;
@@ -186,6 +195,7 @@ static const struct {
 	const char *name;
 	void (*read)(struct head *h, const char *value);
 } readers[] = {
+	{ "Host", read_host },
 	{ "Content-Length", read_length },
 	{ "Transfer-Encoding", read_encoding },
 	{ "Expect", read_expectation },
@@ -211,8 +221,14 @@ head_field(struct head *h, const char *name, const char *value)
 }
 
 bool
-head_end(struct head *h, const struct endpoint *peer)
+head_end(struct head *h, const char *version, const struct endpoint *peer)
 {
+	bool old = strcmp(version, "HTTP/1.0") == 0;
+
+	if (!h->has_host && !old)
+		refuse(h, "there is no Host");
+	if (h->chunked && old)
+		refuse(h, "HTTP/1.0 knows no Transfer-Encoding");
 	if (h->chunked && h->has_length)
 		refuse(h, "there is a Content-Length and a Transfer-Encoding");
 	h->rq->wants_text = h->text_q > h->json_q && h->text_q >= h->any_q;

@@ -17,7 +17,7 @@ struct head {
 	const struct proxies *proxies;
 	struct forwarded forwarded;
 	const char *wrong; /* a sentence about the first thing that is; NULL */
-	bool has_length, chunked, expects_continue;
+	bool has_length, has_host, chunked, expects_continue;
 	unsigned text_q, json_q, any_q; /* Accept, in thousandths */
 };
 
@@ -28,7 +28,7 @@ void head_begin(struct head *h, struct request *rq, const struct proxies *proxie
 void head_field(struct head *h, const char *name, const char *value);
 
 /* After the last field; false when the head is not to be trusted: h->wrong says why. */
-bool head_end(struct head *h, const struct endpoint *peer);
+bool head_end(struct head *h, const char *version, const struct endpoint *peer);
 
 /* Is there a body, or is it said that one comes? */
 bool head_has_body(const struct head *h);

@@ -61,7 +61,8 @@ leave_escaped(void *arg, struct MHD_Connection *from, char *text)
 static bool
 matters(const char *text)
 {
-	static const char *const beginnings[] = { "Error allocating", "Call to", "Failed to " };
+	static const char *const beginnings[] = { "Error allocating", "Call to", "Failed to start",
+		"Failed to initialise" };
 
 	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
 		if (strncmp(text, beginnings[i], strlen(beginnings[i])) == 0)
@@ -182,7 +183,6 @@ start_library(struct server *s)
 		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)connection_changed, s },
 		{ MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)serving_line, &s->serving },
 		{ MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, NULL },
-		{ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL }, /* the door's business */
 		{ MHD_OPTION_CONNECTION_LIMIT, most * (intptr_t)s->o.threads, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)pool_size(&s->o), NULL },
@@ -258,6 +258,12 @@ make_parts(struct server *s, struct fault *why)
 	return start_threads(s, why);
 }
 
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* The last step of a start: somebody may come in at once. */
 static bool
 open_door(struct server *s, int fd, struct fault *why)
@@ -266,6 +272,7 @@ open_door(struct server *s, int fd, struct fault *why)
 		.connections = s->connections,
 		.proxies = &s->serving.proxies,
 		.idle_ns = s->serving.idle_ns,
+		.least_ns = least(s->serving.idle_ns, s->serving.body_ns),
 		.clock = s->o.clock,
 		.serve = serve_socket,
 		.arg = s };

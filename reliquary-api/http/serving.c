@@ -129,14 +129,14 @@ read_one_field(void *head, enum MHD_ValueKind kind, const char *name, const char
 
 /* False with the reply. */
 static bool
-read_head(struct visit *v, struct head *h)
+read_head(struct visit *v, struct head *h, const char *version)
 {
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(v->from, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
 	head_begin(h, &v->x.rq, &v->serving->proxies);
 	MHD_get_connection_values(v->from, MHD_HEADER_KIND, read_one_field, h);
-	if (!head_end(h, &v->connection->peer))
+	if (!head_end(h, version, &v->connection->peer))
 		reply_instead(v, reply_problem(400, "malformed", "%s", h->wrong));
 	else if (info != NULL && info->header_size > v->serving->header_max)
 		reply_instead(v, reply_problem(431, "too-large",
@@ -172,7 +172,7 @@ refused_at_once(const struct visit *v, const struct head *h)
 }
 
 static enum MHD_Result
-take_head(struct visit *v, const char *method)
+take_head(struct visit *v, const char *method, const char *version)
 {
 	struct serving *s = v->serving;
 	struct head h;
@@ -180,7 +180,7 @@ take_head(struct visit *v, const char *method)
 	v->x.begun_ns = s->clock().mono_ns;
 	v->body_begun_ns = v->x.begun_ns;
 	v->x.rq.method = method_parse(method);
-	if (!read_head(v, &h))
+	if (!read_head(v, &h, version))
 		return answer_and_close(v);
 
 	v->phase = PHASE_BODY;
@@ -246,8 +246,15 @@ take_into_file(struct visit *v, const char *data, size_t len)
 	v->x.reply.retry_after_s = 60;
 }
 
-/* False when the connection is not worth more of it. */
-static bool
+/* Chunks of which there is no end: the connection goes, and nobody waits for more of them. */
+static enum MHD_Result
+give_up(struct visit *v)
+{
+	atomic_store_explicit(&v->connection->late, true, memory_order_relaxed);
+	return MHD_NO;
+}
+
+static enum MHD_Result
 take_piece(struct visit *v, const char *data, size_t len)
 {
 	v->x.bytes_in += len;
@@ -256,9 +263,9 @@ take_piece(struct visit *v, const char *data, size_t len)
 	else if (v->phase == PHASE_BODY)
 		take_into_memory(v, data, len);
 	else if (v->chunked && v->x.bytes_in > v->body_room + UNWANTED_MOST)
-		return false;
+		return give_up(v);
 	wait_for_more(v);
-	return true;
+	return MHD_YES;
 }
 
 /* Counted up before the flag is read, as serving_end() sets the flag before it reads the count. */
@@ -319,14 +326,13 @@ serving_step(void *serving, struct MHD_Connection *from, const char *url, const 
 	(void)serving;
 	(void)from;
 	(void)url;
-	(void)version;
 	if (v == NULL)
 		return MHD_NO; /* there was no memory for it */
 	if (v->phase == PHASE_HEAD)
-		return take_head(v, method);
+		return take_head(v, method, version);
 	if (given > 0) {
 		*len = 0;
-		return take_piece(v, data, given) ? MHD_YES : MHD_NO;
+		return take_piece(v, data, given);
 	}
 	if (v->phase == PHASE_BODY)
 		return run(v);

@@ -27,13 +27,14 @@ read_fields(struct head *h, struct request *rq, const struct field *fields)
 	assert_true(endpoint_parse(&peer, "192.0.2.1:5"));
 	memset(rq, 0, sizeof(*rq));
 	head_begin(h, rq, &none);
+	head_field(h, "Host", "localhost");
 	for (size_t i = 0; i < FIELDS_MAX && fields[i].name != NULL; i++) {
 		char *value = fields[i].value != NULL ? strdup(fields[i].value) : NULL;
 
 		head_field(h, fields[i].name, value);
 		free(value);
 	}
-	return head_end(h, &peer);
+	return head_end(h, "HTTP/1.1", &peer);
 }
 
 static void
@@ -231,6 +232,8 @@ where_the_body_ends(void **state)
 		    true, -1, "Transfer-Encoding may only be chunked" },
 		{ "a blank behind it", { { "Transfer-Encoding", "chunked " } }, true, -1,
 		    "Transfer-Encoding may only be chunked" },
+		{ "two hosts", { { "host", "localhost" } }, false, -1,
+		    "there is more than one Host" },
 		{ "a blank before the colon", { { "Content-Length ", "5" } }, false, -1,
 		    "the name of a field is malformed" },
 		{ "a name that is none", { { "", "5" } }, false, -1,
@@ -267,6 +270,34 @@ expectations(void **state)
 	assert_false(h.expects_continue);
 }
 
+static void
+versions(void **state)
+{
+	static const struct proxies none = { NULL, 0 };
+	static const struct {
+		const char *version, *name, *wrong;
+	} cases[] = {
+		{ "HTTP/1.1", "Host", NULL },
+		{ "HTTP/1.1", "Accept", "there is no Host" },
+		{ "HTTP/1.0", "Accept", NULL },
+		{ "HTTP/1.0", "Transfer-Encoding", "HTTP/1.0 knows no Transfer-Encoding" },
+	};
+	struct endpoint peer;
+	struct request rq;
+	struct head h;
+
+	(void)state;
+	assert_true(endpoint_parse(&peer, "192.0.2.1:5"));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memset(&rq, 0, sizeof(rq));
+		head_begin(&h, &rq, &none);
+		head_field(&h, cases[i].name, "chunked");
+		assert_int_equal(head_end(&h, cases[i].version, &peer), cases[i].wrong == NULL);
+		if (cases[i].wrong != NULL)
+			assert_string_equal(h.wrong, cases[i].wrong);
+	}
+}
+
 int
 main(void)
 {
@@ -278,6 +309,7 @@ main(void)
 		cmocka_unit_test(text_or_json),
 		cmocka_unit_test(where_the_body_ends),
 		cmocka_unit_test(expectations),
+		cmocka_unit_test(versions),
 	};
 
 	return cmocka_run_group_tests_name("head", tests, NULL, NULL);
