@@ -87,14 +87,19 @@ write_work(struct job *job, struct session *store, struct random *random)
 }
 
 static void
-note_kept(struct visit *v)
+note_outcome(struct visit *v, bool kept)
 {
 	struct counts *c = &v->api->counts;
+	unsigned status = v->x->reply.status;
 
-	if (v->x->rq.upload != NULL)
+	if (v->replayed)
+		counts_add(&c->repeats, 1);
+	if (kept && v->x->rq.upload != NULL)
 		counts_add(&c->uploads, 1);
-	if (v->route->rate == RATE_REGISTER)
+	if (kept && v->route->rate == RATE_REGISTER)
 		counts_add(&c->registrations, 1);
+	if (v->x->rq.upload != NULL && status >= 400 && status < 500)
+		counts_add(&c->uploads_refused, 1);
 }
 
 /*
@@ -118,10 +123,7 @@ write_done(struct job *job, enum store_result result)
 		reply_set(
 		    v, reply_store(result == STORE_CONFLICT ? STORE_FAILED : result, "store"));
 	file_keep(v, kept, result);
-	if (kept)
-		note_kept(v);
-	if (v->replayed)
-		counts_add(&v->api->counts.repeats, 1);
+	note_outcome(v, kept);
 	server_resume(v->x); /* from here on it is the server's, and v may be gone */
 }
 

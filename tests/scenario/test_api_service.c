@@ -9,12 +9,14 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -224,6 +226,78 @@ all_requests_together_have_a_limit_too(void **state)
 	for (int n = 0; n < 5; n++)
 		got_free(expect(&t, 404, "GET", "/", NULL, NULL));
 	refused(&t, 429, "rate", &(struct ask){ .method = "GET", .path = "/" });
+	test_api_end(&t);
+}
+
+#define CROWD 6
+
+struct one_of_many {
+	const struct test_api *t;
+	const struct tenant *who;
+	pthread_t thread;
+	struct got got;
+};
+
+static void *
+make_a_flock(void *arg)
+{
+	struct one_of_many *one = arg;
+	const struct ask a = { .method = "POST", .path = "/v1/flocks", .token = one->who->token };
+
+	ask_try(one->t, &a, &one->got);
+	return NULL;
+}
+
+static void
+wait_for_refusals(const struct test_api *t, uint64_t count)
+{
+	uint64_t end_ns = clock_now().mono_ns + 5 * NS_PER_S;
+
+	while (counts_read(&api_counts(t->api)->queue_full) < count) {
+		assert_true(clock_now().mono_ns < end_ns);
+		usleep(1000);
+	}
+}
+
+/* Another process holds the database: one or two writes are tried, two wait, the others hear so at
+ * once; and reads go on. */
+static void
+a_queue_that_is_full_is_said_at_once(void **state)
+{
+	struct one_of_many crowd[CROWD];
+	unsigned made = 0, busy = 0;
+	struct fault why = { "" };
+	struct session *office;
+	struct test_api t;
+	struct tenant anna;
+
+	(void)state;
+	test_api_prepare(&t);
+	t.options.queue_max = 2;
+	t.settings.account_flocks = CROWD;
+	test_api_start(&t);
+	tenant_make(&t, &anna);
+	office = session_open_writer(t.store, &why);
+	assert_non_null(office);
+	assert_int_equal(group_begin(office), STORE_OK);
+	for (int n = 0; n < CROWD; n++) {
+		crowd[n] = (struct one_of_many){ .t = &t, .who = &anna };
+		pthread_create(&crowd[n].thread, NULL, make_a_flock, &crowd[n]);
+	}
+	wait_for_refusals(&t, CROWD - 4);
+	got_free(expect(&t, 200, "GET", "/v1/flocks", anna.token, NULL));
+	group_abandon(office);
+	session_close(office);
+	for (int n = 0; n < CROWD; n++) {
+		pthread_join(crowd[n].thread, NULL);
+		made += crowd[n].got.status == 201;
+		busy += got_is_problem(&crowd[n].got, "busy");
+		if (crowd[n].got.status == 503)
+			assert_string_equal(got_field(&crowd[n].got, "Retry-After"), "1");
+		got_free(crowd[n].got);
+	}
+	assert_in_range(made, 3, 4);
+	assert_int_equal(made + busy, CROWD);
 	test_api_end(&t);
 }
 
@@ -596,6 +670,7 @@ main(void)
 		cmocka_unit_test(bodies_are_what_the_route_takes),
 		cmocka_unit_test(sources_have_limits),
 		cmocka_unit_test(all_requests_together_have_a_limit_too),
+		cmocka_unit_test(a_queue_that_is_full_is_said_at_once),
 		cmocka_unit_test(who_drains_takes_nothing_new),
 		cmocka_unit_test(reading_is_not_writing),
 		cmocka_unit_test(a_day_that_cannot_be_noted_is_tried_once_an_hour),

@@ -120,6 +120,43 @@ a_bundle_is_kept_until_the_next_one(void **state)
 	scene_end(&s);
 }
 
+/* The older path is a POST: it may bear a key, and then a second one is no conflict. */
+static void
+an_upload_that_comes_again_is_answered_again(void **state)
+{
+	struct scene s;
+	struct got first, again;
+	struct ask a;
+
+	(void)state;
+	scene_begin(&s);
+	a = (struct ask){ .method = "POST",
+		.path = path_of("/v1/ambry/%s", s.flock),
+		.token = s.anna.token,
+		.body = s.bundle.bytes,
+		.body_len = s.bundle.len,
+		.repeat = "0123456789abcdef" };
+	first = ask(&s.t, &a);
+	assert_int_equal(first.status, 200);
+	again = ask(&s.t, &a);
+	assert_int_equal(again.status, 200);
+	assert_string_equal(again.body, first.body);
+	assert_string_equal(got_field(&again, "Idempotency-Replayed"), "true");
+	got_free(first);
+	got_free(again);
+	test_api_has_bundles(&s.t, 1);
+
+	bundle_renumber(&s.bundle, 2);
+	again = ask(&s.t, &a);
+	assert_int_equal(again.status, 409);
+	assert_true(got_is_problem(&again, "repeat-mismatch"));
+	got_free(again);
+	test_api_has_bundles(&s.t, 1);
+	assert_int_equal(counts_read(&api_counts(s.t.api)->uploads), 1);
+	assert_int_equal(counts_read(&api_counts(s.t.api)->uploads_refused), 1);
+	scene_end(&s);
+}
+
 static void
 a_wrong_bundle_leaves_nothing(void **state)
 {
@@ -395,6 +432,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bundle_is_kept_until_the_next_one),
+		cmocka_unit_test(an_upload_that_comes_again_is_answered_again),
 		cmocka_unit_test(a_wrong_bundle_leaves_nothing),
 		cmocka_unit_test(what_is_refused_is_not_sent),
 		cmocka_unit_test(one_account_does_not_take_all_places),
