@@ -41,13 +41,17 @@ for program in build/bin/*; do
 	ok $? "$name --help says something"
 done
 
-if [ -x build/bin/cathedral ] && [ -f docs/man/cathedral.conf.5 ]; then
-	build/bin/cathedral --help-conf </dev/null | keywords >"$scratch/keywords"
+# Programs that list their keywords, and the pages that describe them.
+for pair in cathedral:cathedral.conf.5 reliquary-api:reliquary-api.conf.5; do
+	program=build/bin/${pair%%:*} page=docs/man/${pair#*:}
+	if [ ! -x "$program" ] || [ ! -f "$page" ]; then
+		skipped "each keyword is in ${page##*/}" "not built, or no page"
+		continue
+	fi
+	"$program" --help-conf </dev/null | keywords >"$scratch/keywords"
 	[ "$(wc -l <"$scratch/keywords")" -gt 10 ]
-	ok $? "the cathedral lists its keywords"
-	not_in docs/man/cathedral.conf.5 <"$scratch/keywords" | quiet "each is in the manual"
-	echo nosuchkeyword | not_in docs/man/cathedral.conf.5 | loud "a missing one is noticed"
-else
-	skipped "each keyword is in the manual" "not built, or no page"
-fi
+	ok $? "${program##*/} lists its keywords"
+	not_in "$page" <"$scratch/keywords" | quiet "each is in ${page##*/}"
+	echo nosuchkeyword | not_in "$page" | loud "a missing one is noticed"
+done
 finish
