@@ -44,7 +44,7 @@ static void
 print_help(void)
 {
 	fputs(usage, stdout);
-	for (const struct command *c = commands; c->name != NULL; c++) {
+	for (const struct command *c = api_commands; c->name != NULL; c++) {
 		printf("  %s%s%s", c->name, c->arguments[0] != '\0' ? " " : "", c->arguments);
 		print_own(c);
 		printf("\n      %s\n", c->help);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the program can do: one row of commands[] and one function each. */
+/* What the program can do: one row of api_commands[] and one function each. */
 #ifndef RELIQUARY_API_COMMANDS_COMMAND_H
 #define RELIQUARY_API_COMMANDS_COMMAND_H
 
@@ -20,7 +20,7 @@ struct command {
 };
 
 /* Ended by one without a name. */
-extern const struct command commands[];
+extern const struct command api_commands[];
 
 /* The row whose name the words begin with, or NULL; *used: how many words it has. */
 const struct command *command_find(const char *const *words, size_t count, size_t *used);

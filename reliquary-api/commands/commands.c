@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* clang-format off */
-const struct command commands[] = {
+const struct command api_commands[] = {
 	{ "serve", "", " ", "run the service", 0, 0, command_serve },
 	{ "check", "", " ", "say whether configuration, database and bundles are right", 0, 0,
 	    command_check },
@@ -72,7 +72,7 @@ match(const char *name, const char *const *words, size_t count)
 const struct command *
 command_find(const char *const *words, size_t count, size_t *used)
 {
-	for (const struct command *c = commands; c->name != NULL; c++) {
+	for (const struct command *c = api_commands; c->name != NULL; c++) {
 		*used = match(c->name, words, count);
 		if (*used > 0)
 			return c;
