@@ -6,7 +6,7 @@
 # shellcheck source=api.sh
 . "$HERE/api.sh"
 
-plan 98
+plan 100
 
 # row WORD...: the line of the last list that begins with the first word has the others, too.
 row() {
@@ -27,7 +27,7 @@ ok $? "no account is a list, too"
 is "$(wc -l <list.txt)" 1 "with nothing but its head"
 register && new_flock
 ok $? "an account with a flock"
-anna=$TOKEN anna_share=$SHARE anna_flock=$FLOCK
+anna=$TOKEN anna_key=$ACCOUNT anna_share=$SHARE anna_flock=$FLOCK
 upload "$FLOCK"
 ok $? "and a bundle"
 register
@@ -164,6 +164,20 @@ is "$(admin stats --json | jq -c '[.accounts, .flocks, .bundles, .cathedrals]')"
 like "$(admin stats)" 'flocks +2' "for people, too"
 
 # --- backup ---
+
+# What was given out so far, as text and as the bytes that it stands for.
+secrets=("$anna" "$anna_key" "$token" "$fresh" "$invite")
+ask -X POST --data-binary @<(head -c 32 /dev/urandom) "/v1/flocks/$anna_flock/devices"
+secrets+=("$(field cathedral_secret)")
+is "$(printf '%s\n' "${secrets[@]}" | grep -cE '^[0-9a-f]{32}$|^[0-9a-f]{64}$')" 6 "secrets were given out"
+printf '%s\n' "${secrets[@]}" >secrets.txt
+# shellcheck disable=SC2016 # perl's variables
+cat "$DATA"/reliquary.db* | perl -0777 -e '
+	$all = <STDIN>;
+	open(my $f, "<", "secrets.txt");
+	while (<$f>) { chomp; print "$_\n" if index($all, $_) >= 0 || index($all, pack("H*", $_)) >= 0 }
+	print "not even a share id\n" if index($all, $ARGV[0]) < 0' "$anna_share" >found.txt
+is "$(cat found.txt)" "" "none of them can be found in the database"
 
 mkdir -m 700 backups
 said=$(admin backup backups/one)
