@@ -19,7 +19,8 @@
 #define MODEL_JOINS      3
 #define MODEL_ENROLMENTS 2
 #define MODEL_CONSENTS   2
-#define MODEL_JOIN_S     100
+#define MODEL_JOIN_S     60
+#define MODEL_TICK_S     20 /* time goes by so much, or several times as much */
 #define MODEL_MBIT       25
 
 struct model_device {

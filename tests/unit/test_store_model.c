@@ -282,9 +282,9 @@ static const struct {
 	{ "device_delete", op_device_delete, 5 },
 	{ "enrolment_create", op_enrolment_create, 6 },
 	{ "enrolment_delete", op_enrolment_delete, 1 },
-	{ "xflock_consent", op_consent, 10 },
+	{ "xflock_consent", op_consent, 16 },
 	{ "xflock_withdraw", op_withdraw, 3 },
-	{ "bundle_put", op_bundle, 8 },
+	{ "bundle_put", op_bundle, 12 },
 	{ "upkeep_run", op_time, 4 },
 };
 
@@ -504,8 +504,9 @@ expect_same(struct both *w)
 
 /* ---- the test ---- */
 
+/* Mostly by the owner; in steps of time so large that moments are often the same. */
 static struct model_ask
-draw(struct random *r)
+draw(const struct model *m, struct random *r)
 {
 	struct model_ask a = {
 		.who = 1 + (int)random_below(r, 2),
@@ -517,12 +518,14 @@ draw(struct random *r)
 		.kek = (uint8_t)(random_below(r, 3) == 0 ? random_below(r, 8) : 0),
 		.secret = (uint8_t)random_below(r, 256),
 		.uses = random_below(r, 4),
-		.lasts_s = random_below(r, MODEL_JOIN_S),
+		.lasts_s = MODEL_TICK_S * random_below(r, 4),
 		.generation = random_below(r, 4),
 	};
 	static const uint64_t caps[] = { 0, 0, 1, MODEL_MBIT, MODEL_MBIT + 1 };
 
 	a.bw_limit = caps[random_below(r, 5)];
+	if (m->flocks[a.flock].owner != 0 && random_below(r, 4) != 0)
+		a.who = m->flocks[a.flock].owner;
 	return a;
 }
 
@@ -545,7 +548,7 @@ static void
 one_step(struct both *w, unsigned number, size_t which)
 {
 	struct model before = w->m;
-	struct model_ask ask = draw(&w->random);
+	struct model_ask ask = draw(&w->m, &w->random);
 	bool undo = random_below(&w->random, 8) == 0, same = false;
 	enum store_result got;
 
@@ -602,7 +605,7 @@ each_operation_succeeds_and_fails(void **state)
 	random_from_seed(&w.random, 1);
 	for (unsigned i = 0; i < OPERATIONS; i++) {
 		size_t which = draw_operation(&w.random);
-		struct model_ask ask = draw(&w.random);
+		struct model_ask ask = draw(&w.m, &w.random);
 		enum store_result got;
 
 		if (operations[which].run == op_time)
