@@ -63,9 +63,12 @@ bundle_upsert(struct session *s, struct account_id account, const struct bundle_
 static enum store_result
 bundle_refused(struct session *s, struct account_id account, const struct bundle_row *b)
 {
-	enum store_result result = flock_equal(b->a, b->b) ? flock_owned(s, account, b->a)
-							   : xflock_state(s, account, b->a, b->b);
+	enum store_result result;
 
+	if (flock_equal(b->a, b->b))
+		result = flock_owned(s, account, b->a);
+	else
+		result = xflock_state(s, account, b->a, b->b);
 	if (result == STORE_OK)
 		return STORE_CONFLICT;
 	return result == STORE_CONFLICT ? STORE_NONE : result;

@@ -33,8 +33,8 @@ leftovers(struct owners *t, char text[static 400])
 }
 
 static enum store_result
-put(struct owners *t, struct account_id account, const struct flock_id pair[2],
-    uint32_t generation, const char *file)
+put(struct owners *t, struct account_id account, const struct flock_id pair[2], uint32_t generation,
+    const char *file)
 {
 	struct bundle_row row = test_bundle(pair[0], pair[1], generation);
 
