@@ -46,24 +46,37 @@ complete(struct office *o, struct backup *b, struct fault *why)
 }
 
 /*
+ * What was looked at stays behind with marks of that, such as being a database with a log; its copy
+ * is one plain file, which can be read where nothing can be written.
+ */
+static bool
+finish(const struct office *o, const struct backup *b, struct fault *why)
+{
+	struct store_options part = o->options;
+
+	part.path = b->part;
+	return store_backup(&part, b->file, why);
+}
+
+/*
  * The service goes on meanwhile: a bundle that was replaced in between may be gone before it was
  * copied.  Then the next copy of the database knows the one in its place.
  */
 static bool
 make(struct office *o, struct backup *b, struct fault *why)
 {
-	for (int i = 0; i < TRIES; i++) {
-		if (!store_backup(&o->options, b->part, why) || !complete(o, b, why)) {
-			unlink(b->part);
-			return false;
-		}
-		if (b->count.missing == 0)
-			return copies_rename(b->part, b->file, why);
-	}
-	unlink(b->part);
-	return fault_set(why, "%s: %" PRIu64 " bundle%s that the database knows %s not there",
-	    o->bundles, b->count.missing, b->count.missing == 1 ? "" : "s",
-	    b->count.missing == 1 ? "is" : "are");
+	bool ok = true;
+
+	b->count.missing = 1;
+	for (int i = 0; ok && b->count.missing > 0 && i < TRIES; i++)
+		ok = store_backup(&o->options, b->part, why) && complete(o, b, why);
+	if (ok && b->count.missing > 0)
+		ok = fault_set(why, "%s: %" PRIu64 " bundle%s that the database knows %s not there",
+		    o->bundles, b->count.missing, b->count.missing == 1 ? "" : "s",
+		    b->count.missing == 1 ? "is" : "are");
+	ok = ok && finish(o, b, why);
+	copies_remove_database(b->part);
+	return ok;
 }
 
 /* The same key again is fine; another one is never overwritten. */

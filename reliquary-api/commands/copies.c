@@ -176,6 +176,19 @@ copies_remove_others(struct session *s, const char *folder, struct fault *why)
 	return each_name(folder, remove_other, &r, why) && r.ok;
 }
 
+void
+copies_remove_database(const char *path)
+{
+	static const char *const endings[] = { "", "-wal", "-shm", "-journal" };
+	char file[CONF_TEXT_MAX];
+	struct fault ignored;
+
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		if (copies_name(file, path, endings[i], &ignored))
+			unlink(file);
+	}
+}
+
 bool
 copies_rename(const char *from, const char *to, struct fault *why)
 {

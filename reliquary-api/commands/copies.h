@@ -38,6 +38,9 @@ bool copies_put_folder(const char *from, const char *to, struct fault *why);
 /* Removes files from a folder that are no bundles of the database. */
 bool copies_remove_others(struct session *s, const char *folder, struct fault *why);
 
+/* Removes a database of ours with what lies beside it while it is open. */
+void copies_remove_database(const char *path);
+
 /* Takes the place of what is there, and is on disk. */
 bool copies_rename(const char *from, const char *to, struct fault *why);
 

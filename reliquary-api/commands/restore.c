@@ -76,6 +76,36 @@ check_fresh(struct restoring *r, struct session *session, struct fault *why)
 	    r->count.missing == 1 ? "is" : "are");
 }
 
+static bool
+copy_backup(const struct restoring *r, const struct store_options *from, struct fault *why)
+{
+	struct store_version v;
+
+	if (!store_version(from, &v, why))
+		return false;
+	if (v.have == 0)
+		return fault_set(why, "%s: not there, or no database", r->file);
+	return store_backup(from, r->fresh, why);
+}
+
+/* A database that was put aside has a log, which reading it makes anew: nothing is left of that. */
+static bool
+read_backup(const struct restoring *r, const struct store_options *from, struct fault *why)
+{
+	char log[CONF_TEXT_MAX], index[CONF_TEXT_MAX];
+	bool ok, had_log;
+
+	if (!copies_name(log, r->file, "-wal", why) || !copies_name(index, r->file, "-shm", why))
+		return false;
+	had_log = exists(log);
+	ok = copy_backup(r, from, why);
+	if (!had_log) {
+		unlink(log);
+		unlink(index);
+	}
+	return ok;
+}
+
 /* Copies the backup beside the database, and migrates the copy if it is older than we are. */
 static bool
 make_fresh(struct restoring *r, struct fault *why)
@@ -83,17 +113,12 @@ make_fresh(struct restoring *r, struct fault *why)
 	struct office *o = r->office;
 	struct store_options from = o->options, to = o->options;
 	struct session *session = NULL;
-	struct store_version v;
 	struct store *store;
 	bool ok;
 
 	from.path = r->file;
 	to.path = r->fresh;
-	if (!store_version(&from, &v, why))
-		return false;
-	if (v.have == 0)
-		return fault_set(why, "%s: not there, or no database", r->file);
-	if (!store_backup(&from, r->fresh, why))
+	if (!read_backup(r, &from, why))
 		return false;
 	store = store_open(&to, &o->random, why);
 	if (store != NULL)
@@ -144,24 +169,36 @@ move_log(const struct restoring *r, struct fault *why)
 	       fault_set(why, "%s: %s", old, strerror(errno));
 }
 
+/* A name that nothing has yet: two restores in one second keep both. */
+static bool
+name_aside(struct restoring *r, struct fault *why)
+{
+	time_t now = (time_t)r->office->now;
+	char stamp[40], ending[56];
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(stamp, sizeof(stamp), ".before-restore-%Y%m%dT%H%M%SZ", &tm);
+	snprintf(ending, sizeof(ending), "%s", stamp);
+	for (unsigned n = 2; copies_name(r->aside, r->office->database, ending, why); n++) {
+		if (!exists(r->aside))
+			return true;
+		snprintf(ending, sizeof(ending), "%s-%u", stamp, n);
+	}
+	return false;
+}
+
 /* Keeps what is there, bundles too, in the form of a backup. */
 static bool
 keep_old(struct restoring *r, struct fault *why)
 {
 	const struct office *o = r->office;
-	char bundles[CONF_TEXT_MAX], stamp[48];
-	time_t now = (time_t)o->now;
-	struct tm tm;
+	char bundles[CONF_TEXT_MAX];
 
 	if (!exists(o->database))
 		return true;
-	gmtime_r(&now, &tm);
-	strftime(stamp, sizeof(stamp), ".before-restore-%Y%m%dT%H%M%SZ", &tm);
-	if (!copies_name(r->aside, o->database, stamp, why) ||
-	    !copies_name(bundles, r->aside, ".bundles", why) || !copies_folder(bundles, why) ||
-	    !copies_put_folder(o->bundles, bundles, why))
-		return false;
-	return true;
+	return name_aside(r, why) && copies_name(bundles, r->aside, ".bundles", why) &&
+	       copies_folder(bundles, why) && copies_put_folder(o->bundles, bundles, why);
 }
 
 /* From here to the rename there is a moment without a database, but none with a wrong one. */
@@ -178,20 +215,6 @@ exchange(struct restoring *r, struct fault *why)
 	return copies_rename(r->fresh, o->database, why);
 }
 
-/* Our own copy, and what migrating it left. */
-static void
-remove_fresh(const struct restoring *r)
-{
-	static const char *const endings[] = { "", "-wal", "-shm", "-journal" };
-	char path[CONF_TEXT_MAX];
-	struct fault ignored;
-
-	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-		if (copies_name(path, r->fresh, endings[i], &ignored))
-			unlink(path);
-	}
-}
-
 static bool
 restore(struct restoring *r, struct fault *why)
 {
@@ -205,7 +228,7 @@ restore(struct restoring *r, struct fault *why)
 	if (!upload_folder_prepare(o->bundles, why) || !find_key(r, why))
 		return false;
 	ok = make_fresh(r, why) && keep_old(r, why) && exchange(r, why);
-	remove_fresh(r);
+	copies_remove_database(r->fresh);
 	return ok;
 }
 

@@ -6,7 +6,7 @@
 # shellcheck source=api.sh
 . "$HERE/api.sh"
 
-plan 100
+plan 107
 
 # row WORD...: the line of the last list that begins with the first word has the others, too.
 row() {
@@ -183,6 +183,8 @@ mkdir -m 700 backups
 said=$(admin backup backups/one)
 is "$?" 0 "a backup of a running service"
 like "$said" 'one\.bundles: 1 bundle' "says what is in it"
+is "$(find backups -maxdepth 1 -printf '%f\n' | sort | tr '\n' ' ')" "backups one one.bundles " \
+	"and is no more than that"
 like "$said" "Without the key file, $DATA/key, nobody can use them" "and what is not"
 is "$(stat -c '%a' backups/one backups/one.bundles | tr '\n' ' ')" "600 700 " "for nobody else"
 [ ! -e backups/one.key ]
@@ -193,6 +195,11 @@ is "$(stat -c '%a %s' backups/two.key) $(cmp backups/two.key "$DATA/key" 2>&1)" 
 upload "$anna_flock"
 admin backup backups/two --with-key >out.txt
 is "$? $(find backups/two.bundles -type f | wc -l)" "0 1" "a later one takes its place"
+mkdir apart
+mount -t tmpfs tmpfs apart && chmod 700 apart
+admin backup apart/three >out.txt
+ok $? "a backup on another file system"
+is "$(cat apart/three.bundles/* | sha256sum)" "$(sha256sum <bundle)" "has the bundle's very bytes"
 refuses 1 'nosuch/x.*: No such file' "nowhere to put it" --data "$DATA" backup nosuch/x
 refuses 1 'a service is running with this folder' "nothing is restored under a service" \
 	--data "$DATA" restore backups/one
@@ -205,7 +212,7 @@ said=$(admin restore backups/two)
 is "$?" 0 "a restore"
 like "$said" 'restored, with 1 bundle' "says what came back"
 like "$said" 'reliquary\.db\.before-restore-20[0-9]{6}T[0-9]{6}Z: the database that was' "and what went"
-aside=$(ls -d "$DATA"/reliquary.db.before-restore-*Z)
+aside=$(find "$DATA" -name 'reliquary.db.before-restore-*Z')
 is "$(find "$DATA" -name '*-wal' -o -name '*-shm' -o -name '*restoring*')" "" "and leaves nothing half"
 start_api api
 ask -H "x-token: $anna" /v1/flocks
@@ -214,8 +221,20 @@ is "$(jq -r ".flocks[] | select(.id == \"$anna_flock\") | .ambry.generation" <<<
 stop api
 reliquary-api check --data "$DATA" >out.txt
 like "$? $(tail -n 1 out.txt)" '^0 .*reliquary\.db: fine, with 1 bundle$' "and all is found fine"
+file=$(find "$DATA/bundles" -maxdepth 1 -type f -size +3000k -printf '%f\n' -quit)
+mv "$DATA/bundles/$file" hidden
+refuses 1 "bundles/$file: a bundle: No such file" "a bundle that is not there is missed" \
+	--data "$DATA" check
+head -c 1000 hidden >"$DATA/bundles/$file"
+refuses 1 "bundles/$file: a bundle of 1000 bytes, which had 3756730" "a short one as well" \
+	--data "$DATA" check
+rm "$DATA/bundles/$file"
+mount -o remount,ro apart
+admin restore apart/three >out.txt
+is "$? $(cmp hidden "$DATA/bundles/$file" 2>&1)" "0 " "a restore from one that cannot be written brings it back"
 admin restore "$aside" >out.txt
 is "$? $(admin stats --json | jq .accounts)" "0 0" "the other way round, too"
+is "$(find "$DATA" -maxdepth 1 -type f -name '*.before-restore-*' | wc -l)" 3 "each time the one before is kept"
 
 cp backups/two damaged
 cp -r backups/two.bundles damaged.bundles
