@@ -62,7 +62,7 @@ log_in() {
 	chmod 400 "$RELIQUARY/token"
 }
 
-plan 201
+plan 207
 
 # --- command lines ---
 
@@ -375,6 +375,28 @@ json 200 '{"generation": "0x649af776", "expires": "2026-12-21T10:33:00Z", "tunne
 runs "a bundle under a strange name" reliquary-ambry-upload "$FLOCK" "$WORK/a \"bundle\" \\"
 is "$OUT" "generation 0x649af776, 32385 tunnels, good until 2026-12-21T10:33:00Z" "says what it is"
 between "$(stat -c %s "$WEB/request.$(count)")" 3756830 3758730 "arrives whole"
+
+# --- at a terminal ---
+
+if command -v script >/dev/null; then
+	before=$(count)
+	INPUT=no$'\n' run script -qefc "reliquary-flock-delete $FLOCK" /dev/null
+	like "$STATUS $OUT" '^1 .*go, for good\.  Type "yes": .*nothing was done' "who says no is heard"
+	is "$(count)" "$before" "and nothing is sent"
+	raw 'HTTP/1.1 204 No Content\r\n\r\n'
+	INPUT=yes$'\n' run script -qefc "reliquary-flock-delete $FLOCK" /dev/null
+	like "$STATUS $OUT" "^0 .*the flock $FLOCK is deleted" "who says yes as well"
+	json 200 "{\"token\": \"$TOKEN\", \"share_id\": \"x\", \"cathedral\": null, \"natport\": null}"
+	INPUT=$KEY$'\n' run script -qefc "reliquary-login $API" /dev/null
+	like "$STATUS $OUT" "^0 .*account key: .*logged in to $API as x" "a key can be typed"
+	is "$(asked | tail -n 1)" "$KEY" "and is sent"
+	json 200 '{"generation": "0x649af776", "expires": "2026-12-21T10:33:00Z", "tunnels": 32385}'
+	truncate -s 3756730 "$WORK/bundle"
+	run script -qefc "reliquary-ambry-upload $FLOCK $WORK/bundle" /dev/null
+	like "$STATUS $OUT" '^0 .*100\.0%.*generation 0x649af776' "an upload shows how far it is"
+else
+	skip 6 "script is not installed"
+fi
 
 # --- secrets ---
 

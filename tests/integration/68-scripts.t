@@ -28,7 +28,7 @@ plan 113
 
 start_api api
 ok $? "the service starts"
-admin cathedral add north 192.0.2.1:4500 --nat-port 4501 --region north >north.token
+admin cathedral add north 192.0.2.1:4500 --nat-port 4501 --region north >north.token 2>&1
 ok $? "it has a cathedral"
 
 # --- an account ---
