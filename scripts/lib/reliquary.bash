@@ -286,6 +286,15 @@ helper() {
 
 # --- where the service is ---
 
+# An onion service's name is its proof only where Tor looks it up; a resolver would be told the name,
+# and could answer with anybody's address.
+tor_resolves() {
+	local proxies="${RELIQUARY_CURL_OPTS:-} ${ALL_PROXY:-} ${all_proxy:-}"
+
+	proxies+=" ${http_proxy:-} ${https_proxy:-}"
+	[[ ${LD_PRELOAD:-} == *torsocks* || $proxies =~ socks5h://|socks4a://|--socks5-hostname|--socks4a ]]
+}
+
 # api_check URL: API is what paths are appended to.  Tokens go there, so it has to be somebody who
 # can prove who he is, or this machine, or an onion service, whose name is its proof.
 api_check() {
@@ -299,11 +308,15 @@ api_check() {
 	[[ $1 =~ $form ]] ||
 		usage_error "$2: not an address as in https://reliquary.example or http://127.0.0.1:8080"
 	host=${BASH_REMATCH[2]}
-	if [[ $1 == http://* && ! $host =~ $secure ]] && ! given insecure-http &&
-		[ "${RELIQUARY_INSECURE:-}" != 1 ]; then
+	if given insecure-http || [ "${RELIQUARY_INSECURE:-}" = 1 ]; then
+		secure=
+	fi
+	[[ $1 == https://* || $host =~ $secure ]] ||
 		usage_error "$1: over http, everybody on the way can read tokens and keys; use https," \
 			"or say --insecure-http (or RELIQUARY_INSECURE=1) if that is all right"
-	fi
+	[[ -z $secure || $host != *.onion ]] || tor_resolves ||
+		usage_error "$1: an onion service is found by Tor alone; use torsocks, or name Tor's proxy" \
+			"in RELIQUARY_CURL_OPTS: --proxy socks5h://127.0.0.1:9050"
 	API=$1
 	while [[ $API == */ ]]; do
 		API=${API%/}

@@ -42,7 +42,7 @@ queries() {
 	cat "$DNS/queries" 2>/dev/null | wc -c
 }
 
-plan 11
+plan 13
 
 run reliquary-init http://reliquary.example
 is "$STATUS" 3 "without torsocks the name is not known"
@@ -57,6 +57,9 @@ is "$(tr '\n' ' ' <"$PROXY/names")" "reliquary.example 203.0.113.7 " \
 is "$(queries)" 0 "nobody was asked for it"
 
 unset RELIQUARY_INSECURE
+fails 2 'an onion service is found by Tor alone' "an onion service without Tor" \
+	reliquary-init "http://$onion"
+is "$(queries)" 0 "is not even looked for"
 run torsocks reliquary-init "http://$onion"
 ends 0 "an onion service needs no https"
 is "$(tail -n 1 "$PROXY/names") $(queries)" "$onion 0" "and is the proxy's to find"
