@@ -232,6 +232,17 @@ connections_reap(struct connections *c, uint64_t now_ns, bool draining)
 	return late;
 }
 
+bool
+connections_settled(struct connections *c)
+{
+	bool settled;
+
+	pthread_mutex_lock(&c->lock);
+	settled = c->handed.next == &c->handed;
+	pthread_mutex_unlock(&c->lock);
+	return settled;
+}
+
 uint64_t
 connections_count(struct connections *c)
 {

@@ -79,6 +79,9 @@ struct connections_late {
 /* Ends what is late at now; with draining also what waits for a head. */
 struct connections_late connections_reap(struct connections *c, uint64_t now_ns, bool draining);
 
+/* Have all that were handed to the library begun? */
+bool connections_settled(struct connections *c);
+
 uint64_t connections_count(struct connections *c);
 
 #endif

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Descriptors for all that is no connection: the database, uploads, other listeners. */
@@ -37,6 +38,8 @@
  */
 #define POOL_BESIDE 2048
 #define POOL_LEAST  8192
+
+#define SETTLE_MS 1000
 
 struct server {
 	struct server_options o;
@@ -340,6 +343,22 @@ server_drain(struct server *s)
 	door_drain(s->door);
 }
 
+/*
+ * A library that is stopped closes what it has not begun yet without a lock and without a word.  So
+ * it gets a moment to begin; one that it lost for want of memory never does.
+ */
+static void
+stop_library(struct server *s)
+{
+	static const struct timespec step = { .tv_nsec = NS_PER_MS };
+
+	if (s->daemon == NULL)
+		return;
+	for (int n = 0; n < SETTLE_MS && !connections_settled(s->connections); n++)
+		nanosleep(&step, NULL);
+	MHD_stop_daemon(s->daemon);
+}
+
 void
 server_destroy(struct server *s)
 {
@@ -348,8 +367,7 @@ server_destroy(struct server *s)
 	if (s->door != NULL)
 		door_stop(s->door);
 	serving_end(&s->serving);
-	if (s->daemon != NULL)
-		MHD_stop_daemon(s->daemon);
+	stop_library(s);
 	if (s->door != NULL)
 		door_destroy(s->door);
 	connections_destroy(s->connections);

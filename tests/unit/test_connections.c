@@ -93,8 +93,11 @@ who_was_not_admitted_cannot_begin(void **state)
 
 	(void)state;
 	assert_null(connections_begin(c, 10));
+	assert_true(connections_settled(c));
 	assert_int_equal(admit(c, 10), ADMISSION_GRANTED);
+	assert_false(connections_settled(c));
 	assert_non_null(connections_begin(c, 10));
+	assert_true(connections_settled(c));
 	assert_null(connections_begin(c, 10));
 	connections_destroy(c);
 }

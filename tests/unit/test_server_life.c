@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -360,6 +362,60 @@ what_cannot_begin(void **state)
 	server_destroy(NULL);
 }
 
+/* In a process of its own, since a hard limit cannot be taken back. */
+static int
+serve_with_few_files(unsigned hard)
+{
+	const struct rlimit limit = { hard, hard };
+	struct http_stand *s = stand_new();
+	struct http_client c[64];
+	struct server_counts counts;
+	unsigned served = 0;
+
+	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return -1;
+	stand_open(s);
+	for (unsigned n = 0; n < hard / 2 + 4; n++) {
+		struct http_answer a;
+
+		if (!http_open(&c[n], &s->at))
+			break; /* the client has no more descriptors than the server */
+		get(&c[n], "/echo");
+		served += http_read(&c[n], &a, HTTP_PATIENCE_MS);
+	}
+	server_counts(s->server, &counts);
+	return counts.accepted <= hard / 2 ? (int)served : -1;
+}
+
+static void
+few_files(void **state)
+{
+	struct rlimit before, low, now;
+	struct http_stand *s = stand_new();
+	int status;
+	pid_t child;
+
+	(void)state;
+	/* A soft limit is raised to what the connections need, … */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = (struct rlimit){ 64, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	stand_open(s);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+	assert_true(now.rlim_cur >= 300);
+	stand_close(s);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+
+	/* … and under a hard one fewer are let in, but those are served. */
+	child = fork();
+	assert_int_not_equal(child, -1);
+	if (child == 0)
+		_exit(serve_with_few_files(40));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_in_range(WEXITSTATUS(status), 5, 20);
+}
+
 int
 main(void)
 {
@@ -374,6 +430,7 @@ main(void)
 		cmocka_unit_test(a_socket_from_somebody_else),
 		cmocka_unit_test(one_socket_for_both),
 		cmocka_unit_test(what_cannot_begin),
+		cmocka_unit_test(few_files),
 	};
 
 	return cmocka_run_group_tests_name("server life", tests, NULL, NULL);
