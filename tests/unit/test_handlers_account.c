@@ -101,20 +101,28 @@ an_invitation_is_good_as_often_as_it_says(void **state)
 	handled_problem(h, 403, "invite", "registering takes an invitation that is good", &e);
 }
 
-/* A challenge and a nonce for it as a request. */
+/* The first nonce from *n on that gives so many zero bits; *n is behind it then. */
 static void
-work_out(struct handled *h, char body[static 256])
+nonce_find(const char *challenge, unsigned bits, unsigned *n, char nonce[static 32])
+{
+	do {
+		snprintf(nonce, 32, "%u", (*n)++);
+	} while (work_bits(challenge, strlen(challenge), nonce, strlen(nonce)) < bits);
+}
+
+/* A challenge, and a nonce for it, as a request; another one for the same challenge in again. */
+static void
+work_out(struct handled *h, char body[static 256], char again[static 256])
 {
 	json_t *challenge = handled_json(h, 200, NULL, "GET /v1/register/challenge", NULL);
 	const char *text = text_of(challenge, "challenge");
-	json_int_t bits = json_integer_value(json_object_get(challenge, "bits"));
+	unsigned bits = (unsigned)json_integer_value(json_object_get(challenge, "bits")), n = 0;
 	char nonce[32];
-	unsigned n = 0;
 
-	do {
-		snprintf(nonce, sizeof(nonce), "%u", n++);
-	} while (work_bits(text, strlen(text), nonce, strlen(nonce)) < (unsigned)bits);
+	nonce_find(text, bits, &n, nonce);
 	snprintf(body, 256, "{\"challenge\": \"%s\", \"nonce\": \"%s\"}", text, nonce);
+	nonce_find(text, bits, &n, nonce);
+	snprintf(again, 256, "{\"challenge\": \"%s\", \"nonce\": \"%s\"}", text, nonce);
 	forget(challenge);
 }
 
@@ -122,24 +130,26 @@ static void
 work_lets_in_once(void **state)
 {
 	struct handled *h = *state;
-	char body[256] = "";
+	char body[256] = "", again[256] = "";
 	struct errand e = errand(NULL, "POST /v1/register", body);
+	struct errand other = errand(NULL, "POST /v1/register", again);
 
 	h->settings.registration = REGISTRATION_POW;
-	work_out(h, body);
+	work_out(h, body, again);
 	handled_ok(h, 201, NULL, e.what, e.json);
 	handled_problem(h, 403, "proof-of-work", "the challenge was used already", &e);
+	handled_problem(h, 403, "proof-of-work", "the challenge was used already", &other);
 }
 
 static void
 work_must_be_done_in_time(void **state)
 {
 	struct handled *h = *state;
-	char body[256] = "";
+	char body[256] = "", again[256] = "";
 	struct errand e = errand(NULL, "POST /v1/register", body);
 
 	h->settings.registration = REGISTRATION_POW;
-	work_out(h, body);
+	work_out(h, body, again);
 	h->now.wall_s += POW_TTL_S;
 	handled_problem(h, 403, "proof-of-work", "the challenge has ended: ask for another", &e);
 }
@@ -163,7 +173,7 @@ work_must_be_work(void **state)
 	handled_problem(h, 400, "proof-of-work", "this is no challenge of this service", &forged);
 
 	/* A nonce without any merit is found as easily as one with. */
-	work_out(h, body);
+	work_out(h, body, easy);
 	for (unsigned n = 0;; n++) {
 		char nonce[32];
 

@@ -147,6 +147,25 @@ joins_are_so_many_and_no_more(void **state)
 }
 
 static void
+a_number_that_is_taken_is_drawn_again(void **state)
+{
+	struct handled *h = *state;
+	struct random ahead = h->random;
+	struct errand e = { .what = "POST " OF "/devices", .body = cosk, .body_len = 32 };
+	struct cathedral_secret secret;
+	struct reply reply;
+	uint32_t taken;
+
+	random_bytes(&ahead, secret.bytes, sizeof(secret.bytes));
+	random_bytes(&ahead, &taken, sizeof(taken));
+	handled_pending(h, annas(h), taken);
+	reply = handled_run(h, &e);
+	assert_int_equal(reply.status, 201);
+	reply_free(&reply);
+	assert_int_equal(device_count(h, "GET " OF "/devices"), 2);
+}
+
+static void
 what_is_no_key_is_refused(void **state)
 {
 	struct handled *h = *state;
@@ -582,6 +601,7 @@ main(void)
 		TEST(a_key_in_json_may_have_a_label),
 		TEST(a_flock_that_is_not_there_is_answered_the_same),
 		TEST(joins_are_so_many_and_no_more),
+		TEST(a_number_that_is_taken_is_drawn_again),
 		TEST(what_is_no_key_is_refused),
 		TEST(what_is_no_flock_is_unknown),
 		TEST(an_enrolment_key_approves),

@@ -172,36 +172,45 @@ try_out(struct handled *h, const struct route *r, struct errand *e)
 	step_undo(h->s);
 }
 
+/* name: which policy, when it is a body to register with. */
+static void
+try_body(struct handled *h, const struct route *r, const char *what, const char *name, json_t *body)
+{
+	struct errand e = { .what = what };
+	json_t *value;
+
+	if (r->handle == handle_register)
+		set_policy(h, name);
+	value = h->settings.registration == REGISTRATION_POW ? work_out(h) : json_incref(body);
+	if (json_is_object(value)) {
+		char *text = json_dumps(value, JSON_COMPACT);
+
+		e.json = text;
+		try_out(h, r, &e);
+		free(text);
+	} else {
+		e.body = json_string_value(value);
+		e.body_len = json_string_length(value);
+		try_out(h, r, &e);
+	}
+	h->settings.registration = REGISTRATION_OPEN;
+	json_decref(value);
+}
+
+/* How many examples there were in the media types of a request's body. */
 static size_t
 try_bodies(struct handled *h, const struct route *r, const char *what, json_t *content)
 {
-	json_t *media, *one;
+	json_t *media, *one, *examples;
 	const char *type, *name;
 	size_t count = 0;
 
 	json_object_foreach(content, type, media)
 	{
-		json_object_foreach(json_object_get(media, "examples"), name, one)
-		{
-			json_t *value = json_object_get(one, "value");
-			struct errand e = { .what = what };
-			char *text = NULL;
-
-			if (r->handle == handle_register)
-				set_policy(h, name);
-			value = h->settings.registration == REGISTRATION_POW ? work_out(h)
-									     : json_incref(value);
-			if (json_is_object(value))
-				e.json = text = json_dumps(value, JSON_COMPACT);
-			else
-				e.body = json_string_value(value);
-			e.body_len = json_string_length(value);
-			try_out(h, r, &e);
-			h->settings.registration = REGISTRATION_OPEN;
-			json_decref(value);
-			free(text);
-			count++;
-		}
+		examples = json_object_get(media, "examples");
+		json_object_foreach(examples, name, one)
+		    try_body(h, r, what, name, json_object_get(one, "value"));
+		count += json_object_size(examples);
 	}
 	return count;
 }

@@ -95,6 +95,20 @@ flocks_have_a_quota(void **state)
 }
 
 static void
+a_number_that_is_taken_is_drawn_again(void **state)
+{
+	struct handled *h = *state;
+	struct random ahead = h->random;
+	struct flock_id taken = flock_base((struct flock_id){ random_u64(&ahead) });
+	struct flock_id next = flock_base((struct flock_id){ random_u64(&ahead) });
+
+	handled_flock(h, &h->boris, taken.value);
+	handled_flock(h, &h->boris, next.value);
+	handled_ok(h, 201, &h->anna, "POST /v1/flocks", NULL);
+	assert_int_equal(flock_owned(h->s, h->boris.account, taken), STORE_OK);
+}
+
+static void
 labels_are_read_closely(void **state)
 {
 	struct handled *h = *state;
@@ -463,6 +477,7 @@ main(void)
 		TEST(flocks_are_made_and_listed),
 		TEST(a_list_of_flocks_counts_devices_and_has_pages),
 		TEST(flocks_have_a_quota),
+		TEST(a_number_that_is_taken_is_drawn_again),
 		TEST(labels_are_read_closely),
 		TEST(a_flock_is_relabelled_and_deleted),
 		TEST(a_bundle_is_taken),
