@@ -61,3 +61,13 @@ bundle_renumber(struct made_bundle *m, uint32_t generation)
 	for (int i = 0; i < 4; i++)
 		m->bytes[2 + i] = (uint8_t)(generation >> (24 - 8 * i));
 }
+
+/* An entry begins with its flock. */
+void
+bundle_rename(struct made_bundle *m, struct flock_id flock)
+{
+	for (size_t at = BUNDLE_HEAD_SIZE; at < m->len; at += BUNDLE_ENTRY_SIZE) {
+		for (int i = 0; i < 8; i++)
+			m->bytes[at + (size_t)i] = (uint8_t)(flock.value >> (56 - 8 * i));
+	}
+}

@@ -21,4 +21,7 @@ struct made_bundle bundle_make(struct flock_id first, struct flock_id second, ui
 /* The same bytes with another generation. */
 void bundle_renumber(struct made_bundle *m, uint32_t generation);
 
+/* The same bytes as the bundle of another flock, within which it is. */
+void bundle_rename(struct made_bundle *m, struct flock_id flock);
+
 #endif

@@ -18,7 +18,9 @@ struct vfs {
 	pthread_mutex_t lock;
 	struct vfs_failure failure;
 	uint64_t calls, failed, syncs;
-	int last_errno; /* of a failure of ours; 0: ask the real one */
+	int last_errno; /* of a failure of ours, until mended, as errno stays; 0: ask the real one
+			 */
+	bool log_unsynced;
 };
 
 /* The real file stands behind it in the memory that SQLite gives. */
@@ -26,6 +28,7 @@ struct shim_file {
 	sqlite3_file file; /* first */
 	struct vfs *v;
 	sqlite3_file *real;
+	bool log; /* it is the log of writes */
 };
 
 static struct vfs *
@@ -47,7 +50,6 @@ ask(struct vfs *v, enum vfs_call call)
 	int code = SQLITE_OK;
 
 	pthread_mutex_lock(&v->lock);
-	v->last_errno = 0;
 	if (call == VFS_SYNC)
 		v->syncs++;
 	if ((v->failure.calls & (unsigned)call) != 0) {
@@ -61,6 +63,16 @@ ask(struct vfs *v, enum vfs_call call)
 	}
 	pthread_mutex_unlock(&v->lock);
 	return code;
+}
+
+static void
+note_log(const struct shim_file *f, bool unsynced)
+{
+	if (!f->log)
+		return;
+	pthread_mutex_lock(&f->v->lock);
+	f->v->log_unsynced = unsynced;
+	pthread_mutex_unlock(&f->v->lock);
 }
 
 static int
@@ -86,6 +98,7 @@ shim_write(sqlite3_file *file, const void *from, int len, sqlite3_int64 at)
 	sqlite3_file *real = shim(file)->real;
 	int code = ask(shim(file)->v, VFS_WRITE);
 
+	note_log(shim(file), true);
 	if (code == SQLITE_OK)
 		return real->pMethods->xWrite(real, from, len, at);
 	real->pMethods->xWrite(real, from, len / 2, at);
@@ -107,7 +120,11 @@ shim_sync(sqlite3_file *file, int flags)
 	sqlite3_file *real = shim(file)->real;
 	int code = ask(shim(file)->v, VFS_SYNC);
 
-	return code != SQLITE_OK ? code : real->pMethods->xSync(real, flags);
+	if (code == SQLITE_OK)
+		code = real->pMethods->xSync(real, flags);
+	if (code == SQLITE_OK)
+		note_log(shim(file), false);
+	return code;
 }
 
 static int
@@ -147,7 +164,12 @@ static int
 shim_control(sqlite3_file *file, int op, void *arg)
 {
 	sqlite3_file *real = shim(file)->real;
+	struct vfs *v = shim(file)->v;
 
+	if (op == SQLITE_FCNTL_LAST_ERRNO && v->last_errno != 0) {
+		*(int *)arg = v->last_errno;
+		return SQLITE_OK;
+	}
 	return real->pMethods->xFileControl(real, op, arg);
 }
 
@@ -231,6 +253,7 @@ vfs_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags,
 	int code = ask(v, VFS_OPEN);
 
 	f->v = v;
+	f->log = (flags & SQLITE_OPEN_WAL) != 0;
 	f->real = (sqlite3_file *)(f + 1);
 	f->real->pMethods = NULL;
 	if (code == SQLITE_OK)
@@ -348,6 +371,7 @@ vfs_mend(struct vfs *v)
 {
 	pthread_mutex_lock(&v->lock);
 	v->failure = (struct vfs_failure){ .calls = 0 };
+	v->last_errno = 0;
 	pthread_mutex_unlock(&v->lock);
 }
 
@@ -371,4 +395,15 @@ vfs_syncs(struct vfs *v)
 	syncs = v->syncs;
 	pthread_mutex_unlock(&v->lock);
 	return syncs;
+}
+
+bool
+vfs_log_unsynced(struct vfs *v)
+{
+	bool unsynced;
+
+	pthread_mutex_lock(&v->lock);
+	unsynced = v->log_unsynced;
+	pthread_mutex_unlock(&v->lock);
+	return unsynced;
 }

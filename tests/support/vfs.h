@@ -48,4 +48,7 @@ uint64_t vfs_failed(struct vfs *v);
 /* How often files were synced since vfs_make(). */
 uint64_t vfs_syncs(struct vfs *v);
 
+/* Has the log of writes something that was not synced yet, and would not survive a power cut? */
+bool vfs_log_unsynced(struct vfs *v);
+
 #endif
