@@ -60,6 +60,10 @@ enum effect { EFFECT_READS = 0, EFFECT_WRITES };
 /*
  * Before the first byte of an upload: may it come?  rq->length is known to be size.  On true the
  * check is what looks at the bytes; on false *refused is the answer.
+ *
+ * The handler is asked once all bytes are on disk and the check was content; it names the file to
+ * the store, and leaves it alone.  The service keeps the file when the answer is a success and was
+ * committed, and lets it go otherwise.
  */
 struct upload_rule {
 	uint64_t size;
