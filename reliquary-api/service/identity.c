@@ -35,7 +35,8 @@ standing_ok(const struct visit *v, struct reply *refused)
 		return false;
 	}
 	if (v->who.scope < v->route->scope) {
-		*refused = reply_problem(403, "scope", "this token may not do that");
+		*refused = reply_problem(403, "scope", "this token may only %s",
+		    v->who.scope == SCOPE_READ ? "read" : "read, and approve devices");
 		return false;
 	}
 	return true;
