@@ -57,13 +57,37 @@ complain(struct session *s, const char *sql, int code)
 	log_error("store: %s (%d) in \"%.*s\"", sqlite3_errstr(code), code, LOG_WORDS, sql);
 }
 
+/*
+ * What the operating system said.  The engine does not tell of a commit, but its files know what
+ * they failed with last, the log first: it is what is written.
+ */
+static int
+session_errno(struct session *s, int code)
+{
+	static const int ops[] = { SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER };
+
+	for (size_t i = 0; (code & 0xff) == SQLITE_IOERR && i < 2; i++) {
+		sqlite3_file *file = NULL;
+		int cause = 0;
+
+		sqlite3_file_control(s->db, "main", ops[i], &file);
+		if (file != NULL && file->pMethods != NULL)
+			file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &cause);
+		if (cause != 0)
+			return cause;
+	}
+	return sqlite3_system_errno(s->db);
+}
+
 enum store_result
 session_judge(struct session *s, const char *sql, int code)
 {
-	enum store_result result = engine_result(code, sqlite3_system_errno(s->db));
+	enum store_result result = engine_result(code, 0);
 
 	if (result == STORE_OK || result == STORE_CONFLICT)
 		return result;
+	if (result == STORE_FAILED)
+		result = engine_result(code, session_errno(s, code));
 	complain(s, sql, code);
 	if (s->group && s->spoilt == STORE_OK)
 		s->spoilt = result;

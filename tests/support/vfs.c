@@ -18,8 +18,7 @@ struct vfs {
 	pthread_mutex_t lock;
 	struct vfs_failure failure;
 	uint64_t calls, failed, syncs;
-	int last_errno; /* of a failure of ours, until mended, as errno stays; 0: ask the real one
-			 */
+	int last_errno; /* of a failure of ours until it is mended; 0: ask the real one */
 	bool log_unsynced;
 };
 
@@ -63,6 +62,17 @@ ask(struct vfs *v, enum vfs_call call)
 	}
 	pthread_mutex_unlock(&v->lock);
 	return code;
+}
+
+static int
+last_errno(struct vfs *v)
+{
+	int failure;
+
+	pthread_mutex_lock(&v->lock);
+	failure = v->last_errno;
+	pthread_mutex_unlock(&v->lock);
+	return failure;
 }
 
 static void
@@ -164,10 +174,10 @@ static int
 shim_control(sqlite3_file *file, int op, void *arg)
 {
 	sqlite3_file *real = shim(file)->real;
-	struct vfs *v = shim(file)->v;
+	int failure = op == SQLITE_FCNTL_LAST_ERRNO ? last_errno(shim(file)->v) : 0;
 
-	if (op == SQLITE_FCNTL_LAST_ERRNO && v->last_errno != 0) {
-		*(int *)arg = v->last_errno;
+	if (failure != 0) {
+		*(int *)arg = failure;
 		return SQLITE_OK;
 	}
 	return real->pMethods->xFileControl(real, op, arg);
@@ -310,9 +320,10 @@ vfs_time_ms(sqlite3_vfs *vfs, sqlite3_int64 *ret)
 static int
 vfs_last_error(sqlite3_vfs *vfs, int size, char *out)
 {
-	struct vfs *v = of(vfs);
+	sqlite3_vfs *real = of(vfs)->real;
+	int failure = last_errno(of(vfs));
 
-	return v->last_errno != 0 ? v->last_errno : v->real->xGetLastError(v->real, size, out);
+	return failure != 0 ? failure : real->xGetLastError(real, size, out);
 }
 
 struct vfs *
