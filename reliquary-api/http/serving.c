@@ -30,6 +30,7 @@ struct visit {
 	struct serving *serving;
 	struct MHD_Connection *from;
 	struct connection *connection;
+	const char *line_end; /* of what the library takes for path and query */
 	enum phase phase;
 	bool begun, chunked;
 	_Atomic int later;
@@ -74,6 +75,7 @@ serving_line(void *serving, const char *uri, struct MHD_Connection *from)
 	v->serving = s;
 	v->from = from;
 	v->connection = info->socket_context;
+	v->line_end = uri + strlen(uri);
 	read_uri(&v->x.rq, uri);
 	return v;
 }
@@ -127,6 +129,19 @@ read_one_field(void *head, enum MHD_ValueKind kind, const char *name, const char
 	return MHD_YES;
 }
 
+/*
+ * The library takes a NUL in the line for the end of its path, so that "/v1/flocks/ID<NUL>/devices"
+ * would name the flock.  What it overlooks lies between that end and the version, which follows it
+ * at once otherwise; far away from it is a version that was not said.
+ */
+static bool
+line_holds_nul(const struct visit *v, const char *version)
+{
+	uintptr_t end = (uintptr_t)v->line_end, at = (uintptr_t)version;
+
+	return at > end + 1 && at - end <= v->serving->header_max;
+}
+
 /* False with the reply. */
 static bool
 read_head(struct visit *v, struct head *h, const char *version)
@@ -142,6 +157,8 @@ read_head(struct visit *v, struct head *h, const char *version)
 		reply_instead(v, reply_problem(431, "too-large",
 				     "the head of the request is longer than %zu bytes",
 				     v->serving->header_max));
+	else if (line_holds_nul(v, version))
+		reply_instead(v, reply_problem(400, "malformed", "there is a NUL in the path"));
 	else
 		return true;
 	return false;
