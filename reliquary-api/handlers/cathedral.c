@@ -78,12 +78,24 @@ handle_cathedral_list(const struct call *c)
 	return lines;
 }
 
+/* Is the address that it says the one that it is listed with? */
+static bool
+listed_at(const struct cathedral_row *row, const char *text)
+{
+	struct endpoint said, listed;
+
+	return endpoint_parse(&said, text) && endpoint_parse_ip(&listed, row->address) &&
+	       endpoint_same_ip(&said, &listed) && said.port == row->port;
+}
+
 struct reply
 handle_heartbeat(const struct call *c)
 {
-	char version[CATHEDRAL_VERSION] = "";
+	char version[CATHEDRAL_VERSION] = "", address[ENDPOINT_TEXT];
+	bool says_where = false;
 	struct heartbeat beat = { .name = c->cathedral.name, .version = version };
 	const struct field fields[] = { FIELD_TEXT_INTO("version", version, .required = true),
+		FIELD_TEXT_INTO("address", address, .given = &says_where),
 		FIELD_UINT_INTO("load", &beat.load, 0, LOAD_MAX), FIELD_END };
 	struct cathedral_row row;
 	enum store_result result;
@@ -92,6 +104,9 @@ handle_heartbeat(const struct call *c)
 
 	if (!fields_read(c->rq->json, fields, &refused))
 		return refused;
+	if (says_where && !listed_at(&c->cathedral, address))
+		return reply_problem(
+		    409, "conflict", "the cathedral is listed with another address and port");
 	result = cathedral_heartbeat(c->store, &beat, c->now.wall_s);
 	if (result == STORE_OK)
 		result = cathedral_get(c->store, c->cathedral.name, &row);

@@ -110,8 +110,10 @@ heartbeats_are_read_closely(void **state)
 		{ "{\"version\": 1}", "version is a text of at most 32 bytes" },
 		{ "{\"version\": \"1\", \"load\": -1}",
 		    "load is a whole number from 0 to 1000000" },
-		{ "{\"version\": \"1\", \"address\": \"\"}",
-		    "address is no member of this request's body" },
+		{ "{\"version\": \"1\", \"address\": 4501}",
+		    "address is a text of at most 63 bytes" },
+		{ "{\"version\": \"1\", \"addres\": \"\"}",
+		    "addres is no member of this request's body" },
 	};
 
 	handled_cathedral(h, "vesper", "eu", "192.0.2.1", 4501);
@@ -120,6 +122,32 @@ heartbeats_are_read_closely(void **state)
 
 		handled_problem(h, 400, "field", cases[i].says, &e);
 	}
+}
+
+/* Devices are sent to where it is listed: one that is elsewhere must hear of it. */
+static void
+a_heartbeat_comes_from_where_it_is_listed(void **state)
+{
+	struct handled *h = *state;
+	struct cathedral_row row;
+	static const char *const wrong[] = { "", "192.0.2.1", "192.0.2.1:4502", "192.0.2.2:4501",
+		"vesper:4501" };
+	json_t *made;
+
+	handled_cathedral(h, "vesper", "eu", "192.0.2.1", 4501);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char json[128];
+		struct errand e = errand(NULL, "POST /v1/cathedral/heartbeat", json);
+
+		snprintf(json, sizeof(json), "{\"version\": \"1\", \"address\": \"%s\"}", wrong[i]);
+		handled_problem(h, 409, "conflict",
+		    "the cathedral is listed with another address and port", &e);
+	}
+	assert_int_equal(cathedral_get(h->s, "vesper", &row), STORE_OK);
+	assert_string_not_equal(row.version, "1");
+	made = handled_json(h, 200, NULL, "POST /v1/cathedral/heartbeat",
+	    "{\"version\": \"1\", \"address\": \"192.0.2.1:4501\"}");
+	json_decref(made);
 }
 
 static void
@@ -216,6 +244,7 @@ main(void)
 		TEST(a_list_of_cathedrals_has_pages),
 		TEST(a_heartbeat_keeps_a_cathedral_healthy),
 		TEST(heartbeats_are_read_closely),
+		TEST(a_heartbeat_comes_from_where_it_is_listed),
 		TEST(the_document_is_given_as_it_is),
 		cmocka_unit_test(results_of_the_store_are_answers),
 		cmocka_unit_test(times_are_written_in_utc),
