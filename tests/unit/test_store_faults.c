@@ -251,14 +251,15 @@ nothing_is_kept_by_halves(void **state)
 	test_store_begin(&t, SHIM);
 	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
 		for (size_t d = 0; d < sizeof(deeds) / sizeof(deeds[0]); d++) {
-			uint64_t once = 0, lasting = 0;
+			uint64_t stride = troubles[i].failure.calls == 0 ? 5 : 1;
+			uint64_t once = 1, lasting = 1;
 
-			while (!attempt(&deeds[d], &troubles[i], ++once, false))
-				;
+			while (!attempt(&deeds[d], &troubles[i], once, false))
+				once += stride;
 			/* The engine waits ten seconds for a lock that should be free soon. */
 			while (troubles[i].failure.code != SQLITE_BUSY &&
-			       !attempt(&deeds[d], &troubles[i], ++lasting, true))
-				;
+			       !attempt(&deeds[d], &troubles[i], lasting, true))
+				lasting += stride;
 			print_message("# %s, deed %zu: %ju places\n", troubles[i].name, d,
 			    (uintmax_t)once - 1);
 		}
@@ -300,7 +301,7 @@ a_crowd_is_kept_as_it_was_said(void **state)
 		bool failed = true;
 
 		/* Primes: not always the same place of what repeats. */
-		for (uint64_t nth = 1; failed; nth += 13, name += CROWD) {
+		for (uint64_t nth = 1; failed; nth += 29, name += CROWD) {
 			int64_t before = number(count);
 			enum store_result result;
 
@@ -412,11 +413,12 @@ a_start_that_fails_can_be_tried_again(void **state)
 		    ALWAYS(STORE_FAILED) },
 		{ "memory that is short", { 0, 0, 0, 0, false }, ALWAYS(STORE_FAILED) },
 	};
+	static const uint64_t strides[] = { 1, 11, 1, 409 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
-		/* Memory is taken so often that not every time can be tried in a second. */
-		uint64_t stride = starts[i].failure.calls == 0 ? 29 : 1;
+		/* What is done hundreds of times cannot all be tried in a second. */
+		uint64_t stride = strides[i];
 		bool failed = true;
 
 		for (uint64_t nth = 1; failed; nth += stride) {
