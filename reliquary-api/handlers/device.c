@@ -16,27 +16,44 @@
 #define UNIX_TEXT    21
 #define MBIT_MAX     1000000
 
+static void
+put_member(struct json_text *t, const char *name, const char *value)
+{
+	json_text_name(t, name);
+	json_text_string(t, value);
+}
+
 /* The first four are texts because the older clients read them so. */
-static json_t *
-device_json(const struct device_row *d)
+static void
+device_write(struct json_text *t, const struct device_row *d)
 {
 	char kek[KEK_NUMBER_TEXT], id[DEVICE_TEXT], created[UNIX_TEXT];
 
 	kek_number_text(d->kek, kek);
 	device_text(d->id, id);
 	snprintf(created, sizeof(created), "%" PRId64, d->created);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "device_kek", kek, "device_cathedral_id",
-	    id, "device_approved", d->kek != 0 ? "t" : "f", "device_created", created, "label",
-	    d->label, "bw_limit", (json_int_t)d->bw_limit);
+	json_text_open(t, '{');
+	put_member(t, "device_kek", kek);
+	put_member(t, "device_cathedral_id", id);
+	put_member(t, "device_approved", d->kek != 0 ? "t" : "f");
+	put_member(t, "device_created", created);
+	put_member(t, "label", d->label);
+	json_text_name(t, "bw_limit");
+	json_text_integer(t, (json_int_t)d->bw_limit);
+	json_text_close(t, '}');
 }
 
 static bool
 device_show(void *arg, const struct device_row *d)
 {
 	char place[PLACE_DIGITS + 1];
+	struct json_text *row;
 
 	snprintf(place, sizeof(place), "%02x%08" PRIx32, (unsigned)d->kek, d->id.value);
-	return listing_add(arg, device_json(d), place);
+	row = listing_row(arg, place);
+	if (row != NULL)
+		device_write(row, d);
+	return row != NULL;
 }
 
 /* What device_show() made of the last row of the page before; "" is the start. */
@@ -178,6 +195,7 @@ struct reply
 handle_device_change(const struct call *c)
 {
 	struct device_change change = { 0 };
+	struct json_text written = { 0 };
 	char label[STORE_LABEL] = "";
 	enum store_result result;
 	struct device_row row;
@@ -200,7 +218,8 @@ handle_device_change(const struct call *c)
 		return reply_problem(409, "conflict", "bw_limit can be set once it is approved");
 	if (result != STORE_OK)
 		return reply_store(result, "device");
-	return reply_json(200, device_json(&row));
+	device_write(&written, &row);
+	return reply_written(200, &written);
 }
 
 struct reply

@@ -48,6 +48,39 @@ listing_add(struct listing *l, json_t *row, const char *last)
 	return true;
 }
 
+struct json_text *
+listing_row(struct listing *l, const char *last)
+{
+	if (l->count == l->page.limit) {
+		l->more = true;
+		return NULL;
+	}
+	l->count++;
+	snprintf(l->last, sizeof(l->last), "%s", last);
+	return &l->written;
+}
+
+/* As listing_end() does of objects. */
+static struct reply
+written_end(struct listing *l, const char *name)
+{
+	struct json_text t = { 0 };
+
+	json_text_open(&t, '{');
+	json_text_name(&t, name);
+	json_text_open(&t, '[');
+	json_text_piece(&t, &l->written);
+	json_text_close(&t, ']');
+	json_text_name(&t, "next");
+	if (l->more)
+		json_text_string(&t, l->last);
+	else
+		json_text_null(&t);
+	json_text_close(&t, '}');
+	json_text_free(&l->written);
+	return reply_written(200, &t);
+}
+
 struct reply
 listing_end(struct listing *l, enum store_result result, const char *name, const char *what)
 {
@@ -56,10 +89,15 @@ listing_end(struct listing *l, enum store_result result, const char *name, const
 	l->rows = NULL;
 	if (result != STORE_OK) {
 		json_decref(rows);
+		json_text_free(&l->written);
 		return reply_store(result, what);
 	}
 	if (rows == NULL)
 		return reply_failed();
+	if (l->count > 0) {
+		json_decref(rows);
+		return written_end(l, name);
+	}
 	return reply_json(
 	    200, json_pack("{s:o, s:s?}", name, rows, "next", l->more ? l->last : NULL));
 }

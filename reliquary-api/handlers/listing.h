@@ -8,6 +8,8 @@
 struct listing {
 	struct page page;
 	json_t *rows;
+	struct json_text written;    /* or those of listing_row() */
+	uint32_t count;              /* of them */
 	char last[REQUEST_WORD_MAX]; /* names the last row: where the next page goes on */
 	bool more;                   /* a row came that is not of this page any more */
 };
@@ -20,6 +22,12 @@ uint32_t listing_want(const struct listing *l);
 
 /* Takes row over, whose name in "next" is last; false when the page was full: the store stops. */
 bool listing_add(struct listing *l, json_t *row, const char *last);
+
+/*
+ * The same for rows that are written as text at once, as those of the list that is asked for most;
+ * NULL: the page was full.  One list has rows of one kind.
+ */
+struct json_text *listing_row(struct listing *l, const char *last);
 
 /* {name: [rows], next: text or null}; or the answer to result (what: as reply_store()). */
 struct reply listing_end(

@@ -3,6 +3,7 @@
 
 #include "protocol/crypto/secret.h"
 #include "reliquary-api/http/forget.h"
+#include "reliquary-api/http/json_text.h"
 #include "reliquary-api/http/plain.h"
 
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define JSON_TYPE    "application/json"
 #define PROBLEM_TYPE "application/problem+json"
 #define KIND_PREFIX  "urn:reliquary:problem:"
 
@@ -94,6 +96,16 @@ reply_json(unsigned status, json_t *json)
 	if (json == NULL)
 		return reply_failed();
 	return (struct reply){ .status = status, .json = json };
+}
+
+struct reply
+reply_written(unsigned status, struct json_text *t)
+{
+	if (!json_text_end(t))
+		return reply_failed();
+	return (struct reply){
+		.status = status, .type = JSON_TYPE, .text = t->text, .secret = t->secret
+	};
 }
 
 struct reply
@@ -200,47 +212,10 @@ reply_unknown(const char *what)
 	return reply_problem(404, "not-found", "there is no such %s", what);
 }
 
-/* Text that grows; what it grew out of is wiped, as json_dumps() would not do. */
-struct growing {
-	char *text;
-	size_t len, size;
-	bool secret;
-};
-
-static void
-growing_free(struct growing *g)
-{
-	if (g->secret && g->text != NULL)
-		secret_wipe(g->text, g->len);
-	free(g->text);
-}
-
-static int
-grow(const char *piece, size_t len, void *arg)
-{
-	struct growing *g = arg;
-
-	if (len > g->size - g->len) {
-		struct growing larger = *g;
-
-		larger.size = 2 * (g->len + len) + 512;
-		larger.text = malloc(larger.size);
-		if (larger.text == NULL)
-			return -1;
-		if (g->len > 0)
-			memcpy(larger.text, g->text, g->len);
-		growing_free(g);
-		*g = larger;
-	}
-	memcpy(g->text + g->len, piece, len);
-	g->len += len;
-	return 0;
-}
-
 bool
 reply_render(const struct reply *r, const char **ret, size_t *len, bool *owned)
 {
-	struct growing g = { .secret = r->secret };
+	struct json_text t = { .secret = r->secret };
 
 	*owned = r->json != NULL;
 	if (r->json == NULL) {
@@ -250,12 +225,11 @@ reply_render(const struct reply *r, const char **ret, size_t *len, bool *owned)
 		*len = r->text != NULL ? strlen(r->text) : r->fixed_len;
 		return true;
 	}
-	if (json_dump_callback(r->json, grow, &g, JSON_COMPACT) == -1 || grow("\n", 1, &g) == -1) {
-		growing_free(&g);
+	json_text_value(&t, r->json);
+	if (!json_text_end(&t))
 		return false;
-	}
-	*ret = g.text;
-	*len = g.len;
+	*ret = t.text;
+	*len = t.len;
 	return true;
 }
 
@@ -263,7 +237,7 @@ const char *
 reply_content_type(const struct reply *r)
 {
 	if (r->json != NULL)
-		return r->status >= 400 ? PROBLEM_TYPE : "application/json";
+		return r->status >= 400 ? PROBLEM_TYPE : JSON_TYPE;
 	if (r->type != NULL)
 		return r->type;
 	return "text/plain; charset=utf-8";

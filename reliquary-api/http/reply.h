@@ -6,6 +6,8 @@
 #ifndef RELIQUARY_API_HTTP_REPLY_H
 #define RELIQUARY_API_HTTP_REPLY_H
 
+#include "reliquary-api/http/json_text.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,6 +32,9 @@ struct reply reply_json(unsigned status, json_t *json);
 
 /* The same, for answers that hold a secret. */
 struct reply reply_secret(unsigned status, json_t *json);
+
+/* What was written as JSON at once; takes t over and ends it. */
+struct reply reply_written(unsigned status, struct json_text *t);
 
 /* One line for people, a line end is added. */
 struct reply reply_text(unsigned status, const char *format, ...)

@@ -186,6 +186,19 @@ receive(struct handled *h, const struct call *c, const struct route *route, cons
 	return false;
 }
 
+/* What a handler wrote as text at once, as the object that it is. */
+static void
+reply_read(struct reply *r)
+{
+	if (r->text == NULL || strcmp(reply_content_type(r), "application/json") != 0)
+		return;
+	r->json = json_loads(r->text, JSON_REJECT_DUPLICATES, NULL);
+	if (r->json == NULL)
+		fail_msg("this is no JSON: %s", r->text);
+	free(r->text);
+	r->text = NULL;
+}
+
 /* In a step, which is kept when wanted and well. */
 static struct reply
 run_once(struct handled *h, const struct call *c, const struct route *route, bool keep)
@@ -195,6 +208,7 @@ run_once(struct handled *h, const struct call *c, const struct route *route, boo
 
 	assert_int_equal(step_begin(h->s), STORE_OK);
 	reply = route->handle(c);
+	reply_read(&reply);
 	assert_memory_equal(c->rq, &before, sizeof(before));
 	if (keep && reply.status < 400)
 		assert_int_equal(step_keep(h->s), STORE_OK);
