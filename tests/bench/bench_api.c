@@ -121,7 +121,8 @@ read_once(const struct place *p, const struct child *c, struct cost *cost, unsig
 		.requests = p->requests.list,
 		.count = p->requests.count,
 		.run_ns = read_ns,
-		.status = 200 };
+		.status = 200,
+		.spins = true };
 	uint64_t before = child_cpu_ns(c);
 	struct load_result result;
 

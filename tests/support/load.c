@@ -298,13 +298,30 @@ wake_resting(struct run *r, uint64_t now_ns)
 	return r->resting == NULL ? SILENCE_MS * NS_PER_MS : r->resting->ready_ns - now_ns;
 }
 
+/* At most so long; 0: nothing came. */
+static int
+wait_for_events(struct run *r, struct epoll_event events[static EVENTS], uint64_t most_ns)
+{
+	const struct timespec most = { (time_t)(most_ns / NS_PER_S), (long)(most_ns % NS_PER_S) };
+	static const struct timespec none;
+	uint64_t begun_ns;
+	int count;
+
+	if (!r->l->spins)
+		return epoll_pwait2(r->epoll, events, EVENTS, &most, NULL);
+	begun_ns = clock_now().mono_ns;
+	do {
+		count = epoll_pwait2(r->epoll, events, EVENTS, &none, NULL);
+	} while (count == 0 && clock_now().mono_ns - begun_ns < most_ns);
+	return count;
+}
+
 static void
 answer_events(struct run *r)
 {
 	uint64_t wait_ns = wake_resting(r, clock_now().mono_ns);
-	struct timespec wait = { (time_t)(wait_ns / NS_PER_S), (long)(wait_ns % NS_PER_S) };
 	struct epoll_event events[EVENTS];
-	int count = r->open == 0 ? 0 : epoll_pwait2(r->epoll, events, EVENTS, &wait, NULL);
+	int count = r->open == 0 ? 0 : wait_for_events(r, events, wait_ns);
 
 	/* Nothing comes any more: whoever waits for an answer waits in vain. */
 	if (count == 0 && r->resting == NULL) {

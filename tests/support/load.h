@@ -27,6 +27,7 @@ struct load {
 	uint64_t run_ns;   /* 0: no end but that of the requests */
 	uint64_t pause_ns; /* of a connection, between an answer and its next request */
 	unsigned status;   /* of a right answer */
+	bool spins; /* never sleeps, so that who answers need not wake it: on a CPU of its own */
 };
 
 struct load_result {

@@ -37,8 +37,8 @@ served_start(const struct served_options *o)
 	char idle[16], body[16];
 	const char *const argv[] = { program(), "--data", data, "--listen", listen, "--admin",
 		admin, "--threads", threads, "--idle_timeout", idle, "--body_timeout", body,
-		"--rate_request", "off", "--rate_join", "off", "--connections", "12000",
-		"--connections_per_source", "0", "serve", NULL };
+		"--upkeep_interval", "1h", "--rate_request", "off", "--rate_join", "off",
+		"--connections", "12000", "--connections_per_source", "0", "serve", NULL };
 
 	endpoint_format(&at, listen);
 	endpoint_format(&s.admin, admin);
