@@ -79,8 +79,9 @@ void session_read_end(struct session *s);
 
 /*
  * The writer's transaction, on disk when group_commit() returned STORE_OK, gone otherwise.  Steps
- * inside it are undone one by one: step_begin(), work, then step_keep() or step_undo().  An error
- * of the disk may end the whole group: group_alive() says whether it still stands.
+ * inside it are undone one by one: step_begin(), work, then step_keep() or step_undo().  A step
+ * with an error in it is not kept: step_keep() has undone it when it fails.  An error of the disk
+ * may end the whole group: group_alive() says whether it still stands.
  */
 enum store_result group_begin(struct session *s);
 enum store_result group_commit(struct session *s);
