@@ -130,8 +130,8 @@ a_heartbeat_comes_from_where_it_is_listed(void **state)
 {
 	struct handled *h = *state;
 	struct cathedral_row row;
-	static const char *const wrong[] = { "", "192.0.2.1", "192.0.2.1:4502", "192.0.2.2:4501",
-		"vesper:4501" };
+	static const char *const wrong[] = { "", "192.0.2.1", "192.0.2.1:4501", "192.0.2.2:4500",
+		"vesper:4500" };
 	json_t *made;
 
 	handled_cathedral(h, "vesper", "eu", "192.0.2.1", 4501);
@@ -146,7 +146,7 @@ a_heartbeat_comes_from_where_it_is_listed(void **state)
 	assert_int_equal(cathedral_get(h->s, "vesper", &row), STORE_OK);
 	assert_string_not_equal(row.version, "1");
 	made = handled_json(h, 200, NULL, "POST /v1/cathedral/heartbeat",
-	    "{\"version\": \"1\", \"address\": \"192.0.2.1:4501\"}");
+	    "{\"version\": \"1\", \"address\": \"192.0.2.1:4500\"}");
 	json_decref(made);
 }
 
