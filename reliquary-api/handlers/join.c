@@ -20,25 +20,6 @@ struct newcomer {
 	char enrolment_key[ENROLMENT_TEXT]; /* "" without */
 };
 
-/* The body as a JSON object, the caller's; NULL with the answer. */
-static json_t *
-body_object(const struct request *rq, struct reply *refused)
-{
-	const char *text = rq->body_len > 0 ? (const char *)rq->body : "";
-	json_error_t error;
-	json_t *object = json_loadb(text, rq->body_len, JSON_REJECT_DUPLICATES, &error);
-
-	if (json_is_object(object))
-		return object;
-	if (object == NULL && json_error_code(&error) == json_error_out_of_memory)
-		*refused = reply_failed();
-	else
-		*refused = reply_problem(400, "malformed",
-		    "the body is the device's public key, 32 bytes, or a JSON object with cosk");
-	forget_json(object);
-	return NULL;
-}
-
 /* Only a key, as 32 bytes, or a JSON object: what it is called does not matter to curl's users. */
 static bool
 newcomer_read(const struct request *rq, struct newcomer *n, struct reply *refused)
@@ -54,7 +35,8 @@ newcomer_read(const struct request *rq, struct newcomer *n, struct reply *refuse
 		memcpy(n->join.cosk.bytes, rq->body, sizeof(n->join.cosk));
 		return true;
 	}
-	object = body_object(rq, refused);
+	object = fields_object(rq->body, rq->body_len,
+	    "the body is the device's public key, 32 bytes, or a JSON object with cosk", refused);
 	if (object == NULL)
 		return false;
 	ok = fields_read(object, fields, refused);

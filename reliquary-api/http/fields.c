@@ -2,6 +2,8 @@
 #include "reliquary-api/http/fields.h"
 
 #include "base/hex.h"
+#include "reliquary-api/http/forget.h"
+#include "reliquary-api/http/json_memory.h"
 #include "reliquary-api/http/plain.h"
 
 #include <inttypes.h>
@@ -137,4 +139,19 @@ fields_read(const json_t *object, const struct field *fields, struct reply *prob
 			return false;
 	}
 	return true;
+}
+
+json_t *
+fields_object(const void *body, size_t len, const char *must, struct reply *problem)
+{
+	json_t *read;
+
+	json_memory_begin();
+	read = json_loadb(len > 0 ? body : "", len, JSON_REJECT_DUPLICATES, NULL);
+	if (json_is_object(read) && json_memory_sufficed())
+		return read;
+	forget_json(read);
+	*problem =
+	    json_memory_sufficed() ? reply_problem(400, "malformed", "%s", must) : reply_failed();
+	return NULL;
 }

@@ -56,6 +56,12 @@ struct field {
 	}
 
 /*
+ * A body as the JSON object that it has to be, the caller's; NULL with *problem, a 400 that says
+ * what must be there, or a 500 when memory was short and json_memory_watch() was called.
+ */
+json_t *fields_object(const void *body, size_t len, const char *must, struct reply *problem);
+
+/*
  * object may be NULL: an empty body, no members.  False with *problem a 400 that names the field;
  * values written before it are the caller's to ignore.
  */

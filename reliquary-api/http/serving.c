@@ -333,6 +333,21 @@ server_resume(struct exchange *x)
 	atomic_fetch_sub(&s->running, 1);
 }
 
+/* There was no memory for a visit: an answer that takes none of ours, and the connection's last. */
+static enum MHD_Result
+answer_without_visit(struct MHD_Connection *from)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(from, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct reply busy = reply_busy(1);
+	struct answer a = { 0 };
+
+	if (info == NULL || info->socket_context == NULL)
+		return MHD_NO;
+	((struct connection *)info->socket_context)->unread = true;
+	return answer_queue(&a, from, &busy, true) ? MHD_YES : MHD_NO;
+}
+
 enum MHD_Result
 serving_step(void *serving, struct MHD_Connection *from, const char *url, const char *method,
     const char *version, const char *data, size_t *len, void **visit)
@@ -344,7 +359,7 @@ serving_step(void *serving, struct MHD_Connection *from, const char *url, const 
 	(void)from;
 	(void)url;
 	if (v == NULL)
-		return MHD_NO; /* there was no memory for it */
+		return answer_without_visit(from);
 	if (v->phase == PHASE_HEAD)
 		return take_head(v, method, version);
 	if (given > 0) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/log.h"
+#include "reliquary-api/http/json_memory.h"
 #include "reliquary-api/service/disk.h"
 #include "reliquary-api/service/parts.h"
 #include "reliquary-api/service/request_log.h"
@@ -128,6 +129,7 @@ api_create(const struct api_options *o, struct random *random, struct fault *why
 		fault_set(why, "not enough memory for the service");
 		return NULL;
 	}
+	json_memory_watch();
 	s->o = *o;
 	/* Until the first write there is time to do one. */
 	s->counts.writes_ok_s = o->clock().mono_ns / NS_PER_S;

@@ -2,6 +2,7 @@
 /* The body is there: reads are answered at once, writes go to the writer, and uploads to the disk
  * before that. */
 #include "reliquary-api/handlers/common.h"
+#include "reliquary-api/http/fields.h"
 #include "reliquary-api/service/disk.h"
 #include "reliquary-api/service/parts.h"
 
@@ -22,6 +23,7 @@ static bool
 json_ok(struct visit *v)
 {
 	struct request *rq = &v->x->rq;
+	struct reply refused;
 
 	if (v->route->body != BODY_JSON || rq->body_len == 0)
 		return true;
@@ -29,10 +31,11 @@ json_ok(struct visit *v)
 		reply_set(v, reply_problem(415, "type", "the body must be application/json"));
 		return false;
 	}
-	rq->json = json_loadb((const char *)rq->body, rq->body_len, JSON_REJECT_DUPLICATES, NULL);
-	if (json_is_object(rq->json))
+	rq->json =
+	    fields_object(rq->body, rq->body_len, "the body must be one JSON object", &refused);
+	if (rq->json != NULL)
 		return true;
-	reply_set(v, reply_problem(400, "malformed", "the body must be one JSON object"));
+	reply_set(v, refused);
 	return false;
 }
 
@@ -59,6 +62,21 @@ read_run(struct visit *v)
 	desks_return(v->api->desks, desk);
 }
 
+/* Into words before it is kept: afterwards there may be no memory left to say it with. */
+static void
+put_into_words(struct reply *r)
+{
+	struct json_text t = { .secret = r->secret };
+	struct reply words;
+
+	if (r->json == NULL)
+		return;
+	json_text_value(&t, r->json);
+	words = reply_written(r->status, &t);
+	reply_free(r);
+	*r = words;
+}
+
 static bool
 write_work(struct job *job, struct session *store, struct random *random)
 {
@@ -78,6 +96,8 @@ write_work(struct job *job, struct session *store, struct random *random)
 		return false;
 	}
 	*reply = v->route->handle(&call);
+	if (reply->status < 400)
+		put_into_words(reply);
 	if (reply->status >= 400)
 		return false;
 	if (!repeat_wanted(v) || repeat_remember(&call, v->route, reply, &failed))
