@@ -185,6 +185,25 @@ read_accept(struct head *h, const char *value)
 	}
 }
 
+/*
+ * A line that begins with a blank goes on with the field before it.  The library adds what it says
+ * to that field's name instead, so that a body whose length stands there would be taken for the
+ * next request: one that no proxy before us has seen.
+ */
+static bool
+is_folded(const char *name)
+{
+	static const char *const framing[] = { "Content-Length", "Transfer-Encoding" };
+
+	for (size_t i = 0; i < sizeof(framing) / sizeof(framing[0]); i++) {
+		size_t len = strlen(framing[i]);
+
+		if (strncasecmp(name, framing[i], len) == 0 && name[len] != '\0')
+			return true;
+	}
+	return false;
+}
+
 static void
 read_forwarded(struct head *h, const char *value)
 {
@@ -212,6 +231,8 @@ head_field(struct head *h, const char *name, const char *value)
 {
 	if (!name_is_token(name))
 		refuse(h, "the name of a field is malformed");
+	if (is_folded(name))
+		refuse(h, "a field that says where the body ends goes over two lines");
 	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
 		if (strcasecmp(readers[i].name, name) == 0) {
 			readers[i].read(h, value != NULL ? value : "");

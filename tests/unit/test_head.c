@@ -240,6 +240,14 @@ where_the_body_ends(void **state)
 		    "the name of a field is malformed" },
 		{ "a control character", { { "x-\x01", "5" } }, false, -1,
 		    "the name of a field is malformed" },
+		/* As the library hands over "Content-Length:" with " 5" on a line of its own. */
+		{ "a length on a second line", { { "Content-Length5", NULL } }, false, -1,
+		    "a field that says where the body ends goes over two lines" },
+		{ "a second length there", { { "content-length6", "5" } }, false, -1,
+		    "a field that says where the body ends goes over two lines" },
+		{ "an encoding there", { { "Transfer-Encodingchunked", NULL } }, false, -1,
+		    "a field that says where the body ends goes over two lines" },
+		{ "a name that is only like one", { { "Content-Lengt", "5" } }, false, -1, NULL },
 	};
 	struct request rq;
 	struct head h;

@@ -412,6 +412,14 @@ static const struct {
 	    "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 400 },
 	{ "a chunk without a size",
 	    "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400 },
+	/* To a proxy the second request is the first one's body. */
+	{ "a length on a second line",
+	    "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n 32\r\n\r\n"
+	    "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n",
+	    400 },
+	{ "an encoding on a second line",
+	    "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+	    400 },
 	{ "another version", "GET /echo HTTP/3.0\r\nHost: a\r\n\r\n", 505 },
 };
 
