@@ -66,9 +66,12 @@ log_line(enum log_level level, const char *format, ...)
 	if (level > log_get_level())
 		return;
 
-	line[0] = '\0';
-	if (!isatty(STDERR_FILENO))
-		begin = (size_t)snprintf(line, sizeof(line), "<%d>", (int)level);
+	if (!isatty(STDERR_FILENO)) {
+		line[begin++] = '<';
+		line[begin++] = (char)('0' + level);
+		line[begin++] = '>';
+	}
+	line[begin] = '\0';
 	va_start(args, format);
 	vsnprintf(line + begin, sizeof(line) - 1 - begin, format, args);
 	va_end(args);

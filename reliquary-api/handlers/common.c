@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "reliquary-api/handlers/common.h"
 
+#include "base/hex.h"
 #include "reliquary-api/store/ledger.h"
 
+#include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,13 +37,17 @@ time_json(int64_t unix_s)
 void
 id64_text(uint64_t id, char out[static ID64_TEXT])
 {
-	snprintf(out, ID64_TEXT, "%016" PRIx64, id);
+	uint64_t bytes = htobe64(id);
+
+	hex_encode(out, &bytes, sizeof(bytes));
 }
 
 void
 device_text(struct device_id id, char out[static DEVICE_TEXT])
 {
-	snprintf(out, DEVICE_TEXT, "%08" PRIx32, id.value);
+	uint32_t bytes = htobe32(id.value);
+
+	hex_encode(out, &bytes, sizeof(bytes));
 }
 
 void

@@ -49,7 +49,8 @@ device_show(void *arg, const struct device_row *d)
 	char place[PLACE_DIGITS + 1];
 	struct json_text *row;
 
-	snprintf(place, sizeof(place), "%02x%08" PRIx32, (unsigned)d->kek, d->id.value);
+	hex_encode(place, &d->kek, sizeof(d->kek));
+	device_text(d->id, place + 2 * sizeof(d->kek));
 	row = listing_row(arg, place);
 	if (row != NULL)
 		device_write(row, d);

@@ -5,7 +5,9 @@
 #include "reliquary-api/auth/token.h"
 #include "reliquary-api/handlers/common.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 bool
 listing_begin(struct listing *l, const struct call *c, struct reply *refused)
@@ -55,8 +57,9 @@ listing_row(struct listing *l, const char *last)
 		l->more = true;
 		return NULL;
 	}
+	assert(strlen(last) < sizeof(l->last));
 	l->count++;
-	snprintf(l->last, sizeof(l->last), "%s", last);
+	memcpy(l->last, last, strlen(last) + 1);
 	return &l->written;
 }
 

@@ -109,6 +109,30 @@ values_are_written_as_jansson_reads_them(void **state)
 }
 
 static void
+numbers_have_all_their_digits(void **state)
+{
+	static const struct {
+		json_int_t value;
+		const char *text;
+	} cases[] = {
+		{ 0, "0\n" },
+		{ -1, "-1\n" },
+		{ 10, "10\n" },
+		{ 1790000000, "1790000000\n" },
+		{ INT64_MAX, "9223372036854775807\n" },
+		{ INT64_MIN, "-9223372036854775808\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct json_text t = { 0 };
+
+		json_text_integer(&t, cases[i].value);
+		expect_text(&t, cases[i].text);
+	}
+}
+
+static void
 zero_bytes_in_strings_are_kept(void **state)
 {
 	json_t *json = json_stringn("a\0b", 3);
@@ -153,6 +177,7 @@ main(void)
 		cmocka_unit_test(what_strings_end_with_does_not_matter),
 		cmocka_unit_test(every_character_comes_back),
 		cmocka_unit_test(values_are_written_as_jansson_reads_them),
+		cmocka_unit_test(numbers_have_all_their_digits),
 		cmocka_unit_test(zero_bytes_in_strings_are_kept),
 		cmocka_unit_test(pieces_fit_in_where_they_are_put),
 	};
