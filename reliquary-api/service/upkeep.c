@@ -17,6 +17,14 @@
 #define ORPHANS_EVERY (3600 * NS_PER_S)
 #define PROBE_EVERY   (5 * NS_PER_S) /* while writes fail */
 
+/*
+ * Rows end by a clock that goes at most so many times as fast as the rounds do: what was missed in
+ * a day off is done in half an hour, while a date that is a year ahead by mistake is seen and put
+ * right long before the first account that has not ended is deleted for it.
+ */
+#define CLOCK_HASTE 60
+#define CLOCK_LATE  86400 /* seconds that it is behind before that is said */
+
 /* The log is moved into the database after so many writes, or so long after the last one. */
 #define CHECKPOINT_JOBS  512
 #define CHECKPOINT_AFTER (10 * NS_PER_S)
@@ -28,6 +36,7 @@ struct errand {
 	enum store_result (*work)(struct errand *e, struct session *store);
 	struct upkeep upkeep; /* also remembers how far it has come */
 	struct leftovers leftovers;
+	bool first; /* of a round */
 	bool touch; /* write something, even when nothing is due */
 	int64_t now;
 	enum store_result result;
@@ -42,7 +51,7 @@ struct keeper {
 	uint64_t groups_seen;                                   /* at the end of the last round */
 	uint64_t jobs_moved;                                    /* when the log was last moved */
 	uint64_t round_ns, orphans_ns, probe_ns, checkpoint_ns; /* when these were last begun */
-	bool disk_low;
+	bool disk_low, clock_late;
 	pthread_mutex_t lock; /* the rest */
 	pthread_cond_t changed;
 	uint64_t asked, rounds; /* rounds that were asked for, and those of them that are done */
@@ -107,13 +116,30 @@ errand_run(struct keeper *k, enum store_result (*work)(struct errand *e, struct 
 static enum store_result
 end_rows(struct errand *e, struct session *store)
 {
-	enum store_result result;
+	int64_t step_s = (int64_t)e->keeper->o.every_s * CLOCK_HASTE;
+	enum store_result result = STORE_OK;
 
-	e->upkeep.now = e->now;
-	result = upkeep_run(store, &e->upkeep);
+	if (e->first)
+		result = clock_follow(store, e->now, step_s, &e->upkeep.now);
+	if (result == STORE_OK)
+		result = upkeep_run(store, &e->upkeep);
 	if (result == STORE_OK && e->touch)
 		result = store_touch(store);
 	return result;
+}
+
+static void
+clock_watch(struct keeper *k)
+{
+	int64_t late_s = k->errand.now - k->errand.upkeep.now;
+	bool late = late_s > CLOCK_LATE;
+
+	if (late && !k->clock_late)
+		log_warn("the clock is %jd days ahead of when work in the background was last "
+			 "done: if that is wrong, put it right; what has ended goes little by "
+			 "little",
+		    (intmax_t)(late_s / CLOCK_LATE));
+	k->clock_late = late;
 }
 
 /* When nobody wrote since the last round, this does, and /readyz hears whether it could. */
@@ -124,11 +150,14 @@ rows_end(struct keeper *k)
 	unsigned jobs = 0;
 
 	e->touch = counts_read(&k->o.counts->groups) == k->groups_seen;
+	e->first = true;
 	do {
 		if (errand_run(k, end_rows) != STORE_OK)
 			return;
+		if (e->first)
+			clock_watch(k);
 		counts_add(&k->o.counts->upkeep_ended, e->upkeep.ended);
-		e->touch = false;
+		e->first = e->touch = false;
 	} while (e->upkeep.more && ++jobs < JOBS_A_ROUND && !stopping(k));
 }
 

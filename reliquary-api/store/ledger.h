@@ -87,6 +87,12 @@ struct upkeep {
 
 enum store_result upkeep_run(struct session *s, struct upkeep *u);
 
+/*
+ * The moment to let things end by, which the database remembers: now, but never more than step_s
+ * after the one before.  What is deleted by a clock that is wrong does not come back.
+ */
+enum store_result clock_follow(struct session *s, int64_t now, int64_t step_s, int64_t *ret);
+
 /* Files nobody owns: names to unlink; forgotten when the caller says that they are gone. */
 enum store_result leftover_list(
     struct session *s, uint32_t limit, bool (*each)(void *arg, const char *file), void *arg);

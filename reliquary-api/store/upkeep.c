@@ -246,6 +246,25 @@ upkeep_run(struct session *s, struct upkeep *u)
 }
 
 enum store_result
+clock_follow(struct session *s, int64_t now, int64_t step_s, int64_t *ret)
+{
+	static const char sql[] =
+	    "INSERT INTO counters (name, value) VALUES ('clock', ?1) ON CONFLICT (name) DO UPDATE"
+	    " SET value = CASE WHEN ?1 < value + ?2 THEN ?1 ELSE value + ?2 END RETURNING value";
+	struct query q = query_begin(s, sql);
+	int64_t moment;
+	bool found;
+
+	query_int(&q, now);
+	query_int(&q, step_s);
+	found = query_row(&q);
+	moment = column_int(&q, 0);
+	if (found)
+		*ret = moment;
+	return query_end(&q, found);
+}
+
+enum store_result
 leftover_list(
     struct session *s, uint32_t limit, bool (*each)(void *arg, const char *file), void *arg)
 {

@@ -660,6 +660,32 @@ upkeep_lets_things_end(void **state)
 	test_api_end(&t);
 }
 
+/* A machine that wakes up with a wrong date has all its accounts when it is put right. */
+static void
+a_leap_of_the_clock_deletes_nothing(void **state)
+{
+	const uint64_t leap_s = 400 * 86400;
+	struct test_api t;
+	struct tenant anna;
+	char flock[17];
+
+	(void)state;
+	test_api_prepare(&t);
+	t.options.upkeep_every_s = 60;
+	test_api_start(&t);
+	tenant_make(&t, &anna);
+	tenant_flock(&t, &anna, flock);
+	api_upkeep_now(t.api);
+	test_api_pass(leap_s);
+	api_upkeep_now(t.api);
+	api_upkeep_now(t.api);
+	got_free(expect(&t, 401, "GET", "/v1/account", anna.token, NULL));
+	test_api_pass(-leap_s);
+	api_upkeep_now(t.api);
+	got_free(expect(&t, 200, "GET", path_of("/v1/flocks/%s/devices", flock), anna.token, NULL));
+	test_api_end(&t);
+}
+
 int
 main(void)
 {
@@ -680,6 +706,7 @@ main(void)
 		cmocka_unit_test(the_loopback_listener_is_nowhere_else),
 		cmocka_unit_test(a_quiet_service_shows_that_it_can_write),
 		cmocka_unit_test(upkeep_lets_things_end),
+		cmocka_unit_test(a_leap_of_the_clock_deletes_nothing),
 	};
 
 	log_set_level(0); /* what fails here is meant to */

@@ -462,6 +462,7 @@ do_the_rest(struct owners *t, struct flock_id a, struct flock_id b)
 	assert_int_equal(upkeep_run(t->s, &u), STORE_OK);
 	u.joins_most = 0; /* only joins to real flocks are there now: it goes on behind them */
 	assert_int_equal(upkeep_run(t->s, &u), STORE_OK);
+	assert_int_equal(clock_follow(t->s, STORE_NOW, 60, &u.now), STORE_OK);
 	assert_int_equal(leftover_list(t->s, 9, each_file, NULL), STORE_OK);
 	assert_int_equal(leftover_forget(t->s, "none"), STORE_NONE);
 	assert_int_equal(store_totals(t->s, &totals), STORE_OK);

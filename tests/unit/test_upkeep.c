@@ -268,6 +268,30 @@ joins(struct owners *t)
 	return owner_number(t, "SELECT count(*) FROM joins");
 }
 
+static int64_t
+followed(struct owners *t, int64_t now)
+{
+	int64_t ret = 0;
+
+	assert_int_equal(clock_follow(t->s, now, 100, &ret), STORE_OK);
+	return ret;
+}
+
+/* A clock that leaps is not believed at once: what goes by it does not come back. */
+static void
+a_clock_that_leaps_is_followed_in_steps(void **state)
+{
+	struct owners *t = *state;
+
+	assert_int_equal(followed(t, STORE_NOW), STORE_NOW);
+	assert_int_equal(followed(t, STORE_NOW + 60), STORE_NOW + 60);
+	assert_int_equal(followed(t, STORE_NOW + 365 * DAY_S), STORE_NOW + 160);
+	assert_int_equal(followed(t, STORE_NOW + 365 * DAY_S), STORE_NOW + 260);
+	assert_int_equal(followed(t, STORE_NOW + 270), STORE_NOW + 270);
+	assert_int_equal(followed(t, STORE_NOW - DAY_S), STORE_NOW - DAY_S);
+	assert_int_equal(followed(t, STORE_NOW - DAY_S + 100), STORE_NOW - DAY_S + 100);
+}
+
 static struct upkeep
 at_most(uint32_t most, uint32_t limit)
 {
@@ -441,6 +465,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(each_kind_at_its_moment, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(unused_tokens, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(accounts_end_and_go, owners_begin, owners_end),
+		cmocka_unit_test_setup_teardown(
+		    a_clock_that_leaps_is_followed_in_steps, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(some_at_a_time, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(
 		    joins_to_no_flock_go_first, owners_begin, owners_end),
