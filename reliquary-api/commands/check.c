@@ -32,8 +32,7 @@ check_key(struct office *o, struct fault *why)
 	char theirs[STORE_LABEL];
 	enum store_result result;
 
-	o->vault = vault_open(o->key, why);
-	if (o->vault == NULL)
+	if (!office_open_vault(o, why))
 		return false;
 	result = fact_get(o->session, "vault", theirs);
 	if (result == STORE_NONE)

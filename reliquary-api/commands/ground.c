@@ -72,20 +72,32 @@ ground_become_user(const struct office *o, struct fault *why)
 static bool
 key_open(struct office *o, const struct store_version *v, struct fault *why)
 {
+	if (v->have > 0)
+		return office_open_vault(o, why);
 	if (access(o->key, F_OK) == -1) {
 		if (errno != ENOENT)
 			return fault_set(why, "%s: %s", o->key, strerror(errno));
-		if (v->have > 0)
-			return fault_set(why,
-			    "%s: the key file is not there, but %s was made with one: put it back; "
-			    "without it no account key, token or device secret in the database is "
-			    "of any use",
-			    o->key, o->database);
 		if (!vault_create(o->key, &o->random, why))
 			return false;
 	}
 	o->vault = vault_open(o->key, why);
 	return o->vault != NULL;
+}
+
+/* Who may write in a folder can put another file in the place of any that is there. */
+static bool
+check_folder(const struct office *o, struct fault *why)
+{
+	const char *data = o->conf.data;
+	struct stat st;
+
+	if (access(data, R_OK | W_OK | X_OK) == -1 || stat(data, &st) == -1)
+		return fault_set(why, "%s: %s for user %u: the service has to own it", data,
+		    strerror(errno), (unsigned)geteuid());
+	if ((st.st_mode & S_IWOTH) != 0)
+		return fault_set(
+		    why, "%s: everybody can write to it; chmod 700 %s closes it", data, data);
+	return true;
 }
 
 bool
@@ -94,10 +106,8 @@ ground_open(struct office *o, bool *first, struct fault *why)
 	struct store_version v;
 
 	umask(077);
-	if (access(o->conf.data, R_OK | W_OK | X_OK) == -1)
-		return fault_set(why, "%s: %s for user %u: the service has to own it", o->conf.data,
-		    strerror(errno), (unsigned)geteuid());
-	if (!office_lock(o, why) || !store_version(&o->options, &v, why) || !key_open(o, &v, why))
+	if (!check_folder(o, why) || !office_lock(o, why) || !store_version(&o->options, &v, why) ||
+	    !key_open(o, &v, why))
 		return false;
 	o->store = store_open(&o->options, &o->random, why);
 	if (o->store == NULL)

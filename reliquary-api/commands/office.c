@@ -141,10 +141,22 @@ office_match_vault(struct session *s, const struct vault *v, const char *key_pat
 }
 
 bool
+office_open_vault(struct office *o, struct fault *why)
+{
+	if (access(o->key, F_OK) == -1 && errno == ENOENT)
+		return fault_set(why,
+		    "%s: the key file is not there, but %s was made with one: put it back; "
+		    "without it no account key, token or device secret in the database is "
+		    "of any use",
+		    o->key, o->database);
+	o->vault = vault_open(o->key, why);
+	return o->vault != NULL;
+}
+
+bool
 office_unlock(struct office *o, struct fault *why)
 {
-	o->vault = vault_open(o->key, why);
-	return o->vault != NULL &&
+	return office_open_vault(o, why) &&
 	       office_match_vault(o->session, o->vault, o->key, o->database, why);
 }
 

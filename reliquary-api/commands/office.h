@@ -44,6 +44,9 @@ bool office_open(struct office *o, const struct invocation *in, struct fault *wh
 /* Opens the key file, and makes sure that it is the database's. */
 bool office_unlock(struct office *o, struct fault *why);
 
+/* The key file of a database that is there; without it, what is lost is said. */
+bool office_open_vault(struct office *o, struct fault *why);
+
 /*
  * Is the key file the one that the database was made with?  A database that does not know of one
  * remembers it.
