@@ -6,7 +6,7 @@
 # shellcheck source=api.sh
 . "$HERE/api.sh"
 
-plan 96
+plan 97
 
 # --- the command line ---
 
@@ -168,6 +168,12 @@ refuses 1 'not the key file that' "check says so as well" check --data "$DATA"
 mv -f key "$DATA/key"
 reliquary-api check --data "$DATA" >out.txt
 ok $? "with its own it is fine"
+
+chmod 777 "$DATA"
+refuses 1 'data: everybody can write to it; chmod 700 .*data closes it' \
+	"a folder in which everybody can write is refused" \
+	serve --data "$DATA" --listen 127.0.0.1:8080
+chmod 700 "$DATA"
 
 # --- users ---
 
