@@ -381,6 +381,7 @@ an_account_that_ends_takes_all_along(void **state)
 	test_api_prepare(&t);
 	t.settings.account_flocks = CLIENTS;
 	t.settings.enrolments_most = 2000;
+	t.settings.tokens_most = 10000; /* or logins would end the token of all */
 	test_api_start(&t);
 	household_make(&t, &h);
 	household_upload(&t, &h);
