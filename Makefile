@@ -116,8 +116,8 @@ scenario: $(SCENARIO)
 seeds: $(FUZZERS)
 	$(PROVE) -e '' tests/fuzz/seeds.t :: $(OUT)/tests/fuzz
 
-style:
-	$(PROVE) -e '' $(wildcard tests/check/*.t)
+style: $(HELP) $(KIT) $(API) $(LIB)
+	ARCHIVES="$^" $(PROVE) -e '' $(wildcard tests/check/*.t)
 
 check: $(if $(filter none,$(SAN)),style) unit scenario seeds
 
