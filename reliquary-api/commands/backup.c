@@ -104,7 +104,8 @@ command_backup(const struct invocation *in, struct fault *why)
 	struct backup b = { .file = in->words[0] };
 	bool with_key = invocation_has(in, "with_key");
 	struct office o;
-	bool ok = office_open(&o, in, why) && copies_name(b.part, b.file, ".part", why) &&
+	bool ok = office_open(&o, in, why) && store_backup_place(&o.options, b.file, why) &&
+		  copies_name(b.part, b.file, ".part", why) &&
 		  copies_name(b.bundles, b.file, ".bundles", why) &&
 		  copies_name(b.key, b.file, ".key", why) && copies_folder(b.bundles, why) &&
 		  make(&o, &b, why) && (!with_key || put_key(&o, &b, why));

@@ -6,7 +6,7 @@
 # shellcheck source=api.sh
 . "$HERE/api.sh"
 
-plan 107
+plan 111
 
 # row WORD...: the line of the last list that begins with the first word has the others, too.
 row() {
@@ -200,6 +200,13 @@ mount -t tmpfs tmpfs apart && chmod 700 apart
 admin backup apart/three >out.txt
 ok $? "a backup on another file system"
 is "$(cat apart/three.bundles/* | sha256sum)" "$(sha256sum <bundle)" "has the bundle's very bytes"
+inode=$(stat -c %i "$DATA/reliquary.db")
+refuses 1 'reliquary\.db: this is the database itself' "the database is no place for its own copy" \
+	--data "$DATA" backup "$DATA/reliquary.db"
+is "$(stat -c %i "$DATA/reliquary.db")" "$inode" "and is still the one that the service has open"
+refuses 1 'nothing but an older backup is replaced: .*data/key' "nor is what is no backup" \
+	--data "$DATA" backup "$DATA/key"
+is "$(stat -c %s "$DATA/key") $(find "$DATA" -name '*.bundles')" "32 " "nothing has come of these"
 refuses 1 'nosuch/x.*: No such file' "nowhere to put it" --data "$DATA" backup nosuch/x
 refuses 1 'a service is running with this folder' "nothing is restored under a service" \
 	--data "$DATA" restore backups/one
