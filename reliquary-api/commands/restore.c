@@ -201,7 +201,7 @@ keep_old(struct restoring *r, struct fault *why)
 	       copies_folder(bundles, why) && copies_put_folder(o->bundles, bundles, why);
 }
 
-/* From here to the rename there is a moment without a database, but none with a wrong one. */
+/* Whoever looks, at whatever moment this is broken off, finds the one database or the other. */
 static bool
 exchange(struct restoring *r, struct fault *why)
 {
@@ -209,7 +209,7 @@ exchange(struct restoring *r, struct fault *why)
 
 	if (r->aside[0] != '\0') {
 		fold(o);
-		if (!move_log(r, why) || !copies_rename(o->database, r->aside, why))
+		if (!move_log(r, why) || !copies_set_aside(o->database, r->aside, why))
 			return false;
 	}
 	return copies_rename(r->fresh, o->database, why);

@@ -6,7 +6,7 @@
 # shellcheck source=api.sh
 . "$HERE/api.sh"
 
-plan 111
+plan 112
 
 # row WORD...: the line of the last list that begins with the first word has the others, too.
 row() {
@@ -239,8 +239,16 @@ rm "$DATA/bundles/$file"
 mount -o remount,ro apart
 admin restore apart/three >out.txt
 is "$? $(cmp hidden "$DATA/bundles/$file" 2>&1)" "0 " "a restore from one that cannot be written brings it back"
+# shellcheck disable=SC2016 # perl's variables
+perl -e '$SIG{TERM} = sub { print "$missed\n"; exit };
+	$missed = 0;
+	for (;;) { -e $ARGV[0] or $missed++ }' "$DATA/reliquary.db" >missed.txt &
+watcher=$!
 admin restore "$aside" >out.txt
 is "$? $(admin stats --json | jq .accounts)" "0 0" "the other way round, too"
+kill $watcher
+wait $watcher
+is "$(cat missed.txt)" 0 "at no moment was there no database"
 is "$(find "$DATA" -maxdepth 1 -type f -name '*.before-restore-*' | wc -l)" 3 "each time the one before is kept"
 
 cp backups/two damaged
