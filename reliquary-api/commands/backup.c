@@ -68,8 +68,10 @@ make(struct office *o, struct backup *b, struct fault *why)
 	bool ok = true;
 
 	b->count.missing = 1;
-	for (int i = 0; ok && b->count.missing > 0 && i < TRIES; i++)
+	for (int i = 0; ok && b->count.missing > 0 && i < TRIES; i++) {
+		copies_remove_database(b->part); /* with the log of one that was killed */
 		ok = store_backup(&o->options, b->part, why) && complete(o, b, why);
+	}
 	if (ok && b->count.missing > 0)
 		ok = fault_set(why, "%s: %" PRIu64 " bundle%s that the database knows %s not there",
 		    o->bundles, b->count.missing, b->count.missing == 1 ? "" : "s",

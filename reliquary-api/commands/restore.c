@@ -211,6 +211,8 @@ exchange(struct restoring *r, struct fault *why)
 		fold(o);
 		if (!move_log(r, why) || !copies_set_aside(o->database, r->aside, why))
 			return false;
+	} else {
+		copies_remove_database(o->database); /* a log that lost its database */
 	}
 	return copies_rename(r->fresh, o->database, why);
 }
@@ -227,6 +229,7 @@ restore(struct restoring *r, struct fault *why)
 		return false;
 	if (!upload_folder_prepare(o->bundles, why) || !find_key(r, why))
 		return false;
+	copies_remove_database(r->fresh); /* with the log of one that was killed */
 	ok = make_fresh(r, why) && keep_old(r, why) && exchange(r, why);
 	copies_remove_database(r->fresh);
 	return ok;

@@ -6,7 +6,7 @@
 # shellcheck source=api.sh
 . "$HERE/api.sh"
 
-plan 112
+plan 114
 
 # row WORD...: the line of the last list that begins with the first word has the others, too.
 row() {
@@ -16,6 +16,11 @@ row() {
 	for word in "${@:2}"; do
 		[[ " $line " == *" $word "* ]] || return 1
 	done
+}
+
+# names_in FOLDER PREFIX
+names_in() {
+	find "$1" -maxdepth 1 -name "$2*" -printf '%f\n' | sort | tr '\n' ' '
 }
 
 # --- accounts ---
@@ -195,6 +200,12 @@ is "$(stat -c '%a %s' backups/two.key) $(cmp backups/two.key "$DATA/key" 2>&1)" 
 upload "$anna_flock"
 admin backup backups/two --with-key >out.txt
 is "$? $(find backups/two.bundles -type f | wc -l)" "0 1" "a later one takes its place"
+cp "$DATA/reliquary.db-wal" backups/two.part-wal
+cp "$DATA/reliquary.db-wal" stale-wal
+ask -H "x-token: $anna" -X PATCH --json '{"label": "later"}' "/v1/flocks/$anna_flock"
+said=$(admin backup backups/two --with-key 2>&1)
+is "$? $(names_in backups two)" "0 two two.bundles two.key " \
+	"what a backup left that was killed does not get into the next one" || note "$said"
 mkdir apart
 mount -t tmpfs tmpfs apart && chmod 700 apart
 admin backup apart/three >out.txt
@@ -215,8 +226,9 @@ refuses 1 'a service is running with this folder' "nothing is restored under a s
 
 stop api
 admin account delete "$anna_share" --yes >out.txt
-said=$(admin restore backups/two)
-is "$?" 0 "a restore"
+cp stale-wal "$DATA/reliquary.db.restoring-wal"
+said=$(admin restore backups/two 2>&1)
+is "$?" 0 "a restore, after one that was killed" || note "$said"
 like "$said" 'restored, with 1 bundle' "says what came back"
 like "$said" 'reliquary\.db\.before-restore-20[0-9]{6}T[0-9]{6}Z: the database that was' "and what went"
 aside=$(find "$DATA" -name 'reliquary.db.before-restore-*Z')
@@ -250,6 +262,11 @@ kill $watcher
 wait $watcher
 is "$(cat missed.txt)" 0 "at no moment was there no database"
 is "$(find "$DATA" -maxdepth 1 -type f -name '*.before-restore-*' | wc -l)" 3 "each time the one before is kept"
+
+rm "$DATA/reliquary.db"
+cp stale-wal "$DATA/reliquary.db-wal"
+admin restore "$aside" >out.txt
+is "$? $(admin stats --json | jq .accounts)" "0 0" "a log that lost its database spoils none"
 
 cp backups/two damaged
 cp -r backups/two.bundles damaged.bundles
