@@ -39,14 +39,15 @@ as_many_as_the_quota(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		enum store_result got;
 
-		assert_int_equal(account_set_quota(t->s, t->anna, cases[i].quota, 25), STORE_OK);
+		assert_int_equal(
+		    account_set_quota(t->s, t->anna, cases[i].quota, 25, STORE_NOW), STORE_OK);
 		got = flock_create(t->s, t->anna, (struct flock_id){ cases[i].id }, "x", STORE_NOW);
 		if (got != cases[i].want)
 			fail_msg("%s: %d, not %d", cases[i].why, (int)got, (int)cases[i].want);
 	}
 	assert_int_equal(owner_number(t, "SELECT count(*) FROM flocks WHERE account = 1"), 4);
 	/* A flock that went makes room. */
-	assert_int_equal(account_set_quota(t->s, t->anna, 4, 25), STORE_OK);
+	assert_int_equal(account_set_quota(t->s, t->anna, 4, 25, STORE_NOW), STORE_OK);
 	assert_int_equal(
 	    flock_delete(t->s, t->anna, (struct flock_id){ 0x300 }, STORE_NOW), STORE_OK);
 	assert_int_equal(
