@@ -199,14 +199,18 @@ account_end(struct session *s, const struct upkeep *u)
 	return result == STORE_OK ? account_delete(s, account, u->now) : result;
 }
 
-/* Takes one after the other until there is none, or limit were taken. */
+/*
+ * Takes one after the other until there is none, or limit rows changed: what belongs to one account
+ * may be thousands.
+ */
 static enum store_result
 accounts_each(struct session *s, struct upkeep *u,
     enum store_result (*take)(struct session *s, const struct upkeep *u), uint64_t *taken)
 {
+	uint64_t before = rows_changed(s);
 	enum store_result result = STORE_OK;
 
-	for (*taken = 0; *taken < u->limit; (*taken)++) {
+	for (*taken = 0; rows_changed(s) - before < u->limit; (*taken)++) {
 		result = take(s, u);
 		if (result != STORE_OK)
 			return result == STORE_NONE ? STORE_OK : result;
