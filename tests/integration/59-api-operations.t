@@ -80,7 +80,7 @@ daemon-reload) ;;
 esac
 END
 chmod 755 system/systemctl
-export PATH=/usr/local/sbin:/usr/local/bin:$WORK/system:$PATH WORK NAME DATA=/var/lib/reliquary
+export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:$WORK/system:$PATH WORK NAME DATA=/var/lib/reliquary
 export CURL_CA_BUNDLE=/etc/letsencrypt/live/$NAME/fullchain.pem API=https://$NAME
 export -f tls_pair ask field register new_flock upload wait_for
 export TREE
@@ -90,6 +90,23 @@ export TREE
 new_pair() {
 	tls_pair fullchain.pem privkey.pem "$NAME"
 	mv fullchain.pem privkey.pem "/etc/letsencrypt/live/$NAME/"
+}
+
+# What the first half of the page has set up, and what a tenant has handed over.
+hook_handed() {
+	local flock=6442a01510d91a00
+
+	useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin cathedral
+	install -d -m 750 -g cathedral /etc/cathedral /etc/cathedral/secrets
+	printf '%s\n' "listen 127.0.0.1:4500 nat 4501 shroud" "settings settings" "secretdir secrets" \
+		"user cathedral" "control $WORK/cathedral.sock" >/etc/cathedral/cathedral.conf
+	mkdir ~/handed
+	cd ~/handed
+	reliquary-ambry generate $flock
+	reliquary-ambry bundle $flock $flock 30 home.bundle
+	head -c 32 /dev/urandom >id-36d28dec
+	reliquary-ambry cosk-pair cosk-36d28dec cosk-pub-36d28dec
+	cd
 }
 
 hook_certificate() {
@@ -167,7 +184,7 @@ hook_moved() {
 	systemctl stop reliquary-api
 }
 export -f new_pair whats_there
-for name in certificate renewal tenant night disaster recovered lose move moved; do
+for name in handed certificate renewal tenant night disaster recovered lose move moved; do
 	# shellcheck disable=SC2163 # the function of this name
 	export -f "hook_$name"
 done
