@@ -6,6 +6,7 @@
 #include "reliquary-api/commands/ground.h"
 #include "reliquary-api/commands/office.h"
 #include "reliquary-api/http/upload.h"
+#include "reliquary-api/store/cathedrals.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -70,7 +71,7 @@ check_fresh(struct restoring *r, struct session *session, struct fault *why)
 	    !copies_put_bundles(session, from, o->bundles, &r->count, why))
 		return false;
 	if (r->count.missing == 0)
-		return true;
+		return office_result(change_leap(session), "database", r->file, why);
 	return fault_set(why, "%s: %" PRIu64 " bundle%s of the backup %s not there", r->bundles,
 	    r->count.missing, r->count.missing == 1 ? "" : "s",
 	    r->count.missing == 1 ? "is" : "are");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What cathedrals must hear of.  One row a subject, which moves to the end when it changes again:
- * as many rows as there are subjects, however often they change.
+ * no more rows than subjects, however often they change.  Subjects that are gone leave their rows
+ * behind, so upkeep lets the oldest go.
  */
 #include "reliquary-api/store/cathedrals.h"
 #include "reliquary-api/store/sql.h"
@@ -68,6 +69,16 @@ change_note_account(struct session *s, int64_t account, int64_t now)
 	enum store_result result = change_note_all(s, flocks, account, now);
 
 	return result == STORE_OK ? change_note_all(s, xflocks, account, now) : result;
+}
+
+enum store_result
+change_leap(struct session *s)
+{
+	static const char sql[] = "UPDATE counters SET value = value + ?1 WHERE name = 'changes'";
+	struct query q = query_begin(s, sql);
+
+	query_int(&q, 2 * (int64_t)CHANGES_KEPT);
+	return query_run(&q);
 }
 
 enum store_result

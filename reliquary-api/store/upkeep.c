@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What ends by itself.  All of it is found by indexes of when it ends, some rows at a time. */
+#include "reliquary-api/store/cathedrals.h"
 #include "reliquary-api/store/ledger.h"
 #include "reliquary-api/store/sql.h"
 
@@ -8,7 +9,7 @@
 /* How many joins are looked at for one that may go. */
 #define JOINS_LOOKED_AT 4
 
-/* ?1: the moment; ?2: how many at most.  Each row that went is returned. */
+/* ?1: the moment, or how many are kept; ?2: how many at most.  Each row that went is returned. */
 static const char tokens_unused[] =
     "DELETE FROM tokens WHERE (account, id) IN"
     " (SELECT account, id FROM tokens WHERE used_day < ?1 ORDER BY used_day LIMIT ?2) RETURNING 1";
@@ -34,6 +35,12 @@ static const char events_old[] =
     "DELETE FROM events WHERE (account, number) IN"
     " (SELECT account, number FROM events WHERE at < ?1 ORDER BY at LIMIT ?2) RETURNING 1";
 
+static const char changes_old[] =
+    "DELETE FROM changes WHERE number IN"
+    " (SELECT number FROM changes"
+    " WHERE number <= (SELECT value FROM counters WHERE name = 'changes') - ?1"
+    " ORDER BY number LIMIT ?2) RETURNING 1";
+
 /* Runs what deletes; *count: rows that went. */
 static enum store_result
 delete_run(struct query *q, uint64_t *count)
@@ -45,13 +52,13 @@ delete_run(struct query *q, uint64_t *count)
 }
 
 static enum store_result
-rows_end(struct session *s, struct upkeep *u, const char *sql, int64_t moment)
+rows_end(struct session *s, struct upkeep *u, const char *sql, int64_t bound)
 {
 	struct query q = query_begin(s, sql);
 	enum store_result result;
 	uint64_t count;
 
-	query_int(&q, moment);
+	query_int(&q, bound);
 	query_int(&q, u->limit);
 	result = delete_run(&q, &count);
 	u->ended += count;
@@ -64,7 +71,7 @@ all_rows_end(struct session *s, struct upkeep *u)
 {
 	const struct {
 		const char *sql;
-		int64_t moment;
+		int64_t bound;
 	} kinds[] = {
 		{ tokens_unused, (u->now - u->token_unused_s) / DAY_S },
 		{ tokens_ended, u->now },
@@ -74,11 +81,12 @@ all_rows_end(struct session *s, struct upkeep *u)
 		{ spent_ended, u->now },
 		{ repeats_ended, u->now },
 		{ events_old, u->now - u->event_s },
+		{ changes_old, CHANGES_KEPT },
 	};
 	enum store_result result = STORE_OK;
 
 	for (size_t i = 0; result == STORE_OK && i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		result = rows_end(s, u, kinds[i].sql, kinds[i].moment);
+		result = rows_end(s, u, kinds[i].sql, kinds[i].bound);
 	return result;
 }
 

@@ -177,8 +177,8 @@ CREATE TABLE repeats (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX repeats_expires ON repeats (expires);
 
--- What cathedrals must hear of, and since when: one row a subject, so that it does not grow with
--- time.  (f, f): flock f, its devices and bundle; (a, b): the xflock; (0, 0): the cathedrals.
+-- What cathedrals must hear of, and since when: one row a subject; the oldest go.
+-- (f, f): flock f, its devices and bundle; (a, b): the xflock; (0, 0): the cathedrals.
 CREATE TABLE changes (
   flock_a INTEGER NOT NULL,
   flock_b INTEGER NOT NULL,

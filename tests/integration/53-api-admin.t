@@ -6,7 +6,7 @@
 # shellcheck source=api.sh
 . "$HERE/api.sh"
 
-plan 114
+plan 115
 
 # row WORD...: the line of the last list that begins with the first word has the others, too.
 row() {
@@ -227,10 +227,13 @@ refuses 1 'a service is running with this folder' "nothing is restored under a s
 stop api
 admin account delete "$anna_share" --yes >out.txt
 cp stale-wal "$DATA/reliquary.db.restoring-wal"
+changes=$(admin stats --json | jq .changes)
 said=$(admin restore backups/two 2>&1)
 is "$?" 0 "a restore, after one that was killed" || note "$said"
 like "$said" 'restored, with 1 bundle' "says what came back"
 like "$said" 'reliquary\.db\.before-restore-20[0-9]{6}T[0-9]{6}Z: the database that was' "and what went"
+between "$(admin stats --json | jq .changes)" $((changes + 1500000)) $((changes + 2000001)) \
+	"and cathedrals cannot take the past for what they have heard already"
 aside=$(find "$DATA" -name 'reliquary.db.before-restore-*Z')
 is "$(find "$DATA" -name '*-wal' -o -name '*-shm' -o -name '*restoring*')" "" "and leaves nothing half"
 start_api api
