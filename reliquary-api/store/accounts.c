@@ -7,7 +7,7 @@
 
 #define ACCOUNT_COLUMNS                                                                            \
 	"SELECT a.id, a.share_id, a.created, a.expires, a.suspended, a.max_flocks, a.bw_limit,"    \
-	" a.registration, (SELECT count(*) FROM flocks f WHERE f.account = a.id) FROM accounts a"
+	" a.registration, a.flocks FROM accounts a"
 
 enum store_result
 account_create(struct session *s, const struct account_new *a, struct account_id *ret)
