@@ -104,7 +104,7 @@ enum outcome
 command_backup(const struct invocation *in, struct fault *why)
 {
 	struct backup b = { .file = in->words[0] };
-	bool with_key = invocation_has(in, "with_key");
+	bool with_key = invocation_has(in, "with-key");
 	struct office o;
 	bool ok = office_open(&o, in, why) && store_backup_place(&o.options, b.file, why) &&
 		  copies_name(b.part, b.file, ".part", why) &&

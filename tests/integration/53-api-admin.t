@@ -6,7 +6,7 @@
 # shellcheck source=api.sh
 . "$HERE/api.sh"
 
-plan 115
+plan 121
 
 # row WORD...: the line of the last list that begins with the first word has the others, too.
 row() {
@@ -166,6 +166,14 @@ is "$(admin invite list --json)" "" "until it is taken back"
 refuses 1 'there is no such invitation' "once" --data "$DATA" invite delete "$id"
 refuses 2 '"0" is not|0 is not within' "good for nothing" --data "$DATA" invite create --uses 0
 is "$(admin stats --json | jq -c '[.accounts, .flocks, .bundles, .cathedrals]')" "[1,2,1,1]" "numbers"
+refuses 2 '--expires-in: 0s is not within 1s' "options are called as they are written" \
+	--data "$DATA" invite create --expires-in 0s
+refuses 2 'account list takes no --with-key' "in every refusal" \
+	--data "$DATA" account list --with_key
+for label in $'\xff' $'a\e[2Jb' $'a\nb' "$(printf 'x%.0s' {1..65})"; do
+	refuses 2 '--label: a label is at most 64 bytes of UTF-8' "no label" \
+		--data "$DATA" invite create --label "$label"
+done
 like "$(admin stats)" 'flocks +2' "for people, too"
 
 # --- backup ---
