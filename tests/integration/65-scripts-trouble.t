@@ -62,7 +62,7 @@ log_in() {
 	chmod 400 "$RELIQUARY/token"
 }
 
-plan 216
+plan 226
 
 # --- command lines ---
 
@@ -396,6 +396,46 @@ json 200 '{"generation": "0x649af776", "expires": "2026-12-21T10:33:00Z", "tunne
 runs "a bundle under a strange name" reliquary-ambry-upload "$FLOCK" "$WORK/a \"bundle\" \\"
 is "$OUT" "generation 0x649af776, 32385 tunnels, good until 2026-12-21T10:33:00Z" "says what it is"
 between "$(stat -c %s "$WEB/request.$(count)")" 3756830 3758730 "arrives whole"
+
+# --- who is interrupted ---
+
+# interrupted SIGNAL COMMAND WORD...: it and all that it runs get the signal while a file that is
+# not whole yet is on its way to the disk.
+rm "$SPY/sync"
+printf '#!/bin/bash\ntouch "%s"\nsleep 1\n' "$WORK/syncing" >"$SPY/sync"
+chmod 755 "$SPY/sync"
+interrupted() {
+	rm -f syncing
+	set -m
+	PATH="$SPY:$SCRIPTS:$PATH" "${@:2}" </dev/null >out.txt 2>err.txt &
+	set +m
+	wait_for 5 test -e syncing
+	kill -"$1" -- -$!
+	wait $!
+	STATUS=$?
+}
+
+drafts() {
+	find "$RELIQUARY" -name '.*' ! -path "$RELIQUARY"
+}
+
+for signal in INT TERM HUP; do
+	json 200 '{"cathedral": "192.0.2.77:4500", "natport": 4501}'
+	interrupted "$signal" reliquary-init "$API"
+	[ "$STATUS" != 0 ]
+	ok $? "SIG$signal ends init"
+	wait_for 5 eval '[ -z "$(drafts)" ]'
+	ok $? "and takes along what was half written" || note "$(drafts)"
+	interrupted "$signal" reliquary-kek-install "$FLOCK" 03 "$WORK/kek"
+	wait_for 5 eval '[ -z "$(drafts)" ]'
+	is "$? $(names "$RELIQUARY/$FLOCK")" "0 " "nor is half a key left" || note "$(drafts)"
+done
+json 201 "${device/SECRET/$secret}"
+interrupted TERM reliquary-flock-join "$FLOCK"
+is "$STATUS $(names "$RELIQUARY/$FLOCK")" \
+	"0 cathedral_id cosk-36d28dec cosk-pub-36d28dec id-36d28dec " \
+	"a device that the service has accepted finishes what it has to write"
+ln -sf spy "$SPY/sync"
 
 # --- at a terminal ---
 
