@@ -419,15 +419,19 @@ drafts() {
 	find "$RELIQUARY" -name '.*' ! -path "$RELIQUARY"
 }
 
+no_drafts() {
+	[ -z "$(drafts)" ]
+}
+
 for signal in INT TERM HUP; do
 	json 200 '{"cathedral": "192.0.2.77:4500", "natport": 4501}'
 	interrupted "$signal" reliquary-init "$API"
 	[ "$STATUS" != 0 ]
 	ok $? "SIG$signal ends init"
-	wait_for 5 eval '[ -z "$(drafts)" ]'
+	wait_for 5 no_drafts
 	ok $? "and takes along what was half written" || note "$(drafts)"
 	interrupted "$signal" reliquary-kek-install "$FLOCK" 03 "$WORK/kek"
-	wait_for 5 eval '[ -z "$(drafts)" ]'
+	wait_for 5 no_drafts
 	is "$? $(names "$RELIQUARY/$FLOCK")" "0 " "nor is half a key left" || note "$(drafts)"
 done
 json 201 "${device/SECRET/$secret}"
