@@ -186,6 +186,15 @@ show(struct office *o, const struct invocation *in, struct fault *why)
 	return show_flocks(o, &a, &p, why);
 }
 
+/* As it is now, for programs that changed it. */
+static bool
+show_changed(struct office *o, const char *name, struct fault *why)
+{
+	struct account a;
+
+	return find(o, name, &a, why) && output_json(account_json(&a, o->now), why);
+}
+
 static enum store_result
 act_suspend(struct session *s, const struct deed *d)
 {
@@ -204,6 +213,8 @@ suspend(struct office *o, const struct invocation *in, bool suspended, struct fa
 
 	if (!deed_do(&d, why))
 		return false;
+	if (invocation_has(in, "json"))
+		return show_changed(o, d.name, why);
 	printf("%s: %s\n", d.name, suspended ? "suspended" : "served again");
 	return true;
 }
@@ -231,10 +242,7 @@ static bool delete (struct office *o, const struct invocation *in, struct fault 
 	    !output_confirm(in, why, "Delete account %s with its %" PRIu64 " flock%s, for good?",
 		a.share_id, a.flocks, a.flocks == 1 ? "" : "s"))
 		return false;
-	if (!deed_do(&d, why))
-		return false;
-	printf("%s: deleted\n", d.name);
-	return true;
+	return deed_do(&d, why) && output_deleted(in, d.name, "deleted", why);
 }
 
 static bool
@@ -300,6 +308,20 @@ account_command_delete(const struct invocation *in, struct fault *why)
 	return work(in, why, delete);
 }
 
+static bool
+say_quota(struct office *o, const struct invocation *in, struct fault *why)
+{
+	struct account a;
+
+	if (invocation_has(in, "json"))
+		return show_changed(o, in->words[0], why);
+	if (!find(o, in->words[0], &a, why))
+		return false;
+	printf("%s: %" PRIu64 " flocks, devices up to %" PRIu64 " Mbit/s each\n", a.share_id,
+	    a.max_flocks, a.bw_limit);
+	return true;
+}
+
 enum outcome
 account_command_quota(const struct invocation *in, struct fault *why)
 {
@@ -309,10 +331,9 @@ account_command_quota(const struct invocation *in, struct fault *why)
 		.name = in->words[0],
 		.action = "account.set-quota",
 		.act = act_quota };
-	struct account a;
 	bool ok;
 
-	if (in->own_count == 0) {
+	if (!invocation_has(in, "flocks") && !invocation_has(in, "mbit")) {
 		fault_set(why, "account set-quota takes --flocks, --mbit or both");
 		return MISUSED;
 	}
@@ -320,10 +341,7 @@ account_command_quota(const struct invocation *in, struct fault *why)
 	    !output_number(in, "flocks", 0, QUOTA_FLOCKS_MAX, &d.max_flocks, why) ||
 	    !output_number(in, "mbit", 1, QUOTA_MBIT_MAX, &d.bw_limit, why))
 		return MISUSED;
-	ok = office_open(&o, in, why) && deed_do(&d, why) && find(&o, d.name, &a, why);
-	if (ok)
-		printf("%s: %" PRIu64 " flocks, devices up to %" PRIu64 " Mbit/s each\n", d.name,
-		    a.max_flocks, a.bw_limit);
+	ok = office_open(&o, in, why) && deed_do(&d, why) && say_quota(&o, in, why);
 	office_close(&o);
 	return ok ? DONE : FAILED;
 }
