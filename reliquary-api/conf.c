@@ -210,7 +210,7 @@ const struct conf_option api_conf_table[] = {
 	    .help = "between two pieces of a body" },
 	{ "body_rate", UINT(body_rate, 0, 1000000000), .fallback = "4096", .arguments = "BYTES",
 	    .help = "a second that a body must come with on average" },
-	{ "header_max", SIZE(header_max, 2048, 1 << 20), .fallback = "16K", .arguments = "SIZE",
+	{ "header_max", SIZE(header_max, 2048, 1 << 20), .fallback = "6K", .arguments = "SIZE",
 	    .help = "of a request's head" },
 	{ "uploads", UINT(uploads_max, 1, 10000), .fallback = "32", .arguments = "COUNT",
 	    .help = "bundles received at a time" },
