@@ -62,7 +62,7 @@ log_in() {
 	chmod 400 "$RELIQUARY/token"
 }
 
-plan 226
+plan 232
 
 # --- command lines ---
 
@@ -328,6 +328,20 @@ reply 403 application/problem+json \
 reply 200 application/json '{"challenge": "aa.bb", "bits": 63, "expires": "x"}' >"$WEB/answer.8"
 fails 4 'proof of work of 63 bits' "work for a lifetime is not begun" \
 	reliquary-register --force "$API"
+
+# --- a service that wants to have another device's key ---
+
+log_in
+json 200 "{\"kek_file\": \"$FLOCK/kek-data/kek-0x1a\"}"
+runs "a device is approved" reliquary-device-approve "$FLOCK" 36d28dec
+is "$OUT" "36d28dec is device 1a; give it $FLOCK/kek-data/kek-0x1a" "and which key is its own said"
+runs "the number may be said" reliquary-device-approve --kek 1A "$FLOCK" 36d28dec
+is "$(asked | tail -n 1)" '{"kek": 26}' "to the service"
+fails 4 'not of the form' "which may not say another one" \
+	reliquary-device-approve --kek 1b "$FLOCK" 36d28dec
+json 200 '{"kek_file": "6442a01510d91b00/kek-data/kek-0x1a"}'
+fails 4 'not of the form' "nor another flock's" reliquary-device-approve "$FLOCK" 36d28dec
+export RELIQUARY=$WORK/three
 
 # --- files that are in the way ---
 
