@@ -24,17 +24,11 @@ struct page_out {
 	struct flock_id last_flock;
 };
 
-static const char *
-state_of(const struct account *a, int64_t now)
-{
-	return a->suspended ? "suspended" : a->expires <= now ? "expired" : "active";
-}
-
 static json_t *
 account_json(const struct account *a, int64_t now)
 {
 	return json_pack("{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:s}", "share_id", a->share_id,
-	    "state", state_of(a, now), "created", time_json(a->created), "expires",
+	    "state", account_state(a, now), "created", time_json(a->created), "expires",
 	    time_json(a->expires), "flocks", (json_int_t)a->flocks, "max_flocks",
 	    (json_int_t)a->max_flocks, "device_mbit", (json_int_t)a->bw_limit, "registration",
 	    a->registration);
@@ -51,7 +45,7 @@ account_out(void *arg, const struct account *a)
 	if (p->json)
 		return p->ok = output_json(account_json(a, p->now), p->why);
 	printf("%-16s  %-9s  %4" PRIu64 " of %-5" PRIu64 "  %6" PRIu64 "  %-20s  %-20s  %s\n",
-	    a->share_id, state_of(a, p->now), a->flocks, a->max_flocks, a->bw_limit,
+	    a->share_id, account_state(a, p->now), a->flocks, a->max_flocks, a->bw_limit,
 	    output_time(a->created, created), output_time(a->expires, expires), a->registration);
 	return true;
 }
@@ -177,7 +171,7 @@ show(struct office *o, const struct invocation *in, struct fault *why)
 	if (p.json)
 		return output_json(account_json(&a, o->now), why) && show_flocks(o, &a, &p, why);
 	printf("share id      %s\n", a.share_id);
-	printf("state         %s\n", state_of(&a, o->now));
+	printf("state         %s\n", account_state(&a, o->now));
 	printf("created       %s\n", output_time(a.created, created));
 	printf("expires       %s\n", output_time(a.expires, expires));
 	printf("flocks        %" PRIu64 " of %" PRIu64 "\n", a.flocks, a.max_flocks);
