@@ -6,14 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool
-is_loopback(const struct endpoint *e)
-{
-	uint8_t ip[4];
-
-	endpoint_ipv4(e, ip);
-	return ip[0] == 127 || memcmp(e->ip, &in6addr_loopback, sizeof(e->ip)) == 0;
-}
+/* They are read into as what they are in the table. */
+_Static_assert(sizeof(((struct server_options *)NULL)->tls_cert) == CONF_TEXT_MAX &&
+		   sizeof(((struct server_options *)NULL)->tls_key) == CONF_TEXT_MAX,
+    "paths have the room that options have");
 
 static bool
 parse_admin(void *conf, char *const *words, size_t count, struct fault *why)
@@ -26,7 +22,7 @@ parse_admin(void *conf, char *const *words, size_t count, struct fault *why)
 	if (strcmp(words[0], "off") != 0) {
 		if (!endpoint_parse(&e, words[0]) || e.port == 0)
 			return fault_set(why, "\"%s\" is neither ADDRESS:PORT nor off", words[0]);
-		if (!is_loopback(&e))
+		if (!endpoint_is_loopback(&e))
 			return fault_set(
 			    why, "\"%s\" is not a loopback address (127.0.0.1, ::1)", words[0]);
 	}
@@ -311,5 +307,5 @@ api_conf_is_private(const struct api_conf *c)
 {
 	const struct server_options *s = &c->server;
 
-	return s->tls_cert[0] != '\0' || s->proxy_count > 0 || is_loopback(&s->listen);
+	return s->tls_cert[0] != '\0' || s->proxy_count > 0 || endpoint_is_loopback(&s->listen);
 }
