@@ -62,7 +62,7 @@ log_in() {
 	chmod 400 "$RELIQUARY/token"
 }
 
-plan 232
+plan 233
 
 # --- command lines ---
 
@@ -269,7 +269,8 @@ fails 1 'somebody is logged in here already; say --force' "registering on top of
 	reliquary-register "$API"
 is "$(count)" 3 "asks nobody"
 export RELIQUARY=$WORK/deep/er/two
-runs "an account without proof of work" reliquary-register "$API"
+runs "an account without proof of work" reliquary-register --region eu "$API"
+like "$(asked | head -n 1)" '^POST /v1/register\?region=eu HTTP' "with a cathedral nearby"
 is "$OUT" "$KEY" "prints its key, and only that, on standard output"
 like "$ERR" 'keep it, nobody can give it to you again' "and says what it is"
 like "$ERR" 'good until 2026-11-22T06:00:00Z.*|has no cathedral at the moment' "and how long"
