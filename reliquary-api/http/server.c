@@ -388,5 +388,6 @@ server_counts(const struct server *s, struct server_counts *ret)
 		.refused_source = door.refused_source,
 		.timed_out_idle = door.late_head,
 		.timed_out_body = door.late_body,
-		.aborted = atomic_load_explicit(&s->serving.aborted, memory_order_relaxed) };
+		.aborted = atomic_load_explicit(&s->serving.aborted, memory_order_relaxed),
+		.malformed = atomic_load_explicit(&s->serving.malformed, memory_order_relaxed) };
 }
