@@ -550,7 +550,9 @@ list() {
 	fi
 	tenant
 	call GET "$1${query:+?$query}"
-	answer "$2"
+	# Where it goes on is said as words for a command line.
+	answer "$2"' and (.next == null or
+		(.next | type == "string" and test("^[0-9A-Za-z._-]{1,63}$")))'
 	print_answer
 	member .next
 	[ -z "$REPLY" ] || say "there is more: --after $REPLY goes on"
@@ -615,8 +617,9 @@ bundle_put() {
 	[[ $file == /* ]] || file=./$file
 	tenant
 	call PUT "$1" upload "$file"
-	answer '(.generation | type) == "string" and (.expires | type) == "string"'
-	member '"generation \(.generation), \(.tunnels // "all") tunnels, good until \(.expires)"'
+	answer '(.generation | type == "string" and test("^0x[0-9a-f]{8}$")) and
+		(.expires | type) == "string" and (.tunnels | type) == "number"'
+	member '"generation \(.generation), \(.tunnels) tunnels, good until \(.expires)"'
 	echo "$REPLY"
 }
 
