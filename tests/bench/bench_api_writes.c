@@ -232,8 +232,7 @@ print(const struct place *p, const struct plan *plan, const char *what, double *
 	char name[64];
 
 	f.value = median(values, plan->rounds);
-	snprintf(
-	    name, sizeof(name), "%s%s, %u at a time", plan->kind->name, what, plan->connections);
+	snprintf(name, sizeof(name), "%u x %s%s", plan->connections, plan->kind->name, what);
 	figure_print_of(f, name, p->estate.flocks, "flocks");
 }
 
