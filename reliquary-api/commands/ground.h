@@ -18,8 +18,9 @@ bool ground_make_folder(const struct office *o, struct fault *why);
 bool ground_become_user(const struct office *o, struct fault *why);
 
 /*
- * Takes the folder for this process, and opens key file and database; makes both when neither is
- * there, and then *first is true.
+ * Takes the folder for this process, and opens key file and database; makes the database, and the
+ * key file if need be, when it is not there, and then *first is true.  A database that was there
+ * is missed by its bundles.
  */
 bool ground_open(struct office *o, bool *first, struct fault *why);
 

@@ -6,7 +6,7 @@
 # shellcheck source=api.sh
 . "$HERE/api.sh"
 
-plan 100
+plan 103
 
 # --- the command line ---
 
@@ -284,6 +284,19 @@ wait_for 10 logged handed 'listening on http://127\.0\.0\.1:8070'
 ok $? "it takes over the socket that systemd hands over"
 like "$(curl -s http://127.0.0.1:8070/v1/register/challenge)" challenge "and answers there"
 stop handed
+
+mkdir -m 700 lost
+reliquary-api --data "$DATA" backup lost/copy >out.txt
+cp -r "$DATA" lost/data
+rm lost/data/reliquary.db*
+bundle=$(printf '0f%.0s' {1..16})
+echo bytes >"lost/data/bundles/$bundle"
+refuses 1 'reliquary\.db: the database is not there, but bundles that belong to one are in .*lost/data/bundles' \
+	"a database that got lost is missed" serve --data "$WORK/lost/data" --listen 127.0.0.1:8082
+is "$(cat "lost/data/bundles/$bundle") $(ls lost/data/reliquary.db* 2>/dev/null)" "bytes " \
+	"nothing is made in its place, and no bundle goes"
+reliquary-api --data "$WORK/lost/data" restore lost/copy >out.txt
+is "$? $(cat "lost/data/bundles/$bundle")" "0 bytes" "a backup takes its place"
 
 start open - reliquary-api serve --data "$WORK/open" --listen 0.0.0.0:8081 --admin off
 wait_for 10 logged open '0\.0\.0\.0:8081 is plain HTTP: account keys and tokens can be read'
