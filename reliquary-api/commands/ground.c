@@ -118,9 +118,8 @@ has_bundles(const char *folder)
 	return found;
 }
 
-/* A new database would own none of them, and upkeep would remove them all within a minute. */
-static bool
-check_lost(const struct office *o, const struct store_version *v, struct fault *why)
+bool
+ground_check_lost(const struct office *o, const struct store_version *v, struct fault *why)
 {
 	if (v->have > 0 || !has_bundles(o->bundles))
 		return true;
@@ -137,7 +136,7 @@ ground_open(struct office *o, bool *first, struct fault *why)
 
 	umask(077);
 	if (!check_folder(o, why) || !office_lock(o, why) || !store_version(&o->options, &v, why) ||
-	    !check_lost(o, &v, why) || !key_open(o, &v, why))
+	    !ground_check_lost(o, &v, why) || !key_open(o, &v, why))
 		return false;
 	o->store = store_open(&o->options, &o->random, why);
 	if (o->store == NULL)

@@ -6,7 +6,7 @@
 # shellcheck source=api.sh
 . "$HERE/api.sh"
 
-plan 103
+plan 104
 
 # --- the command line ---
 
@@ -293,6 +293,7 @@ bundle=$(printf '0f%.0s' {1..16})
 echo bytes >"lost/data/bundles/$bundle"
 refuses 1 'reliquary\.db: the database is not there, but bundles that belong to one are in .*lost/data/bundles' \
 	"a database that got lost is missed" serve --data "$WORK/lost/data" --listen 127.0.0.1:8082
+refuses 1 'the database is not there, but' "by check as well" --data "$WORK/lost/data" check
 is "$(cat "lost/data/bundles/$bundle") $(ls lost/data/reliquary.db* 2>/dev/null)" "bytes " \
 	"nothing is made in its place, and no bundle goes"
 reliquary-api --data "$WORK/lost/data" restore lost/copy >out.txt
