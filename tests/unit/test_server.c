@@ -576,6 +576,31 @@ heads_too_large(void **state)
 	assert_int_equal(stand_close(s).begun, 1);
 }
 
+/* As many as there is room for in the head; whether it may be so many the service decides. */
+static void
+queries_of_many_parts(void **state)
+{
+	static const unsigned counts[] = { 8, 200, 500, 900 };
+	struct http_stand *s = stand_new();
+	char path[4000];
+
+	(void)state;
+	stand_open(s);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		struct http_answer a;
+		size_t len = 0;
+
+		len += (size_t)snprintf(path, sizeof(path), "/asked?");
+		for (unsigned n = 0; n < counts[i]; n++)
+			len += (size_t)snprintf(path + len, sizeof(path) - len, "a=1&");
+		a = stand_get(s, path);
+		assert_int_equal(a.status, 200);
+		assert_ptr_equal(strstr(a.body, "GET /asked queries=8 "), a.body);
+		http_answer_free(&a);
+	}
+	assert_int_equal(stand_close(s).run, sizeof(counts) / sizeof(counts[0]));
+}
+
 static void
 proxies_are_believed_and_others_are_not(void **state)
 {
@@ -636,6 +661,7 @@ main(void)
 		cmocka_unit_test(uploads),
 		cmocka_unit_test(malformed_bytes),
 		cmocka_unit_test(heads_too_large),
+		cmocka_unit_test(queries_of_many_parts),
 		cmocka_unit_test(proxies_are_believed_and_others_are_not),
 		cmocka_unit_test(an_old_client),
 	};
