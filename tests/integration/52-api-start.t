@@ -6,7 +6,7 @@
 # shellcheck source=api.sh
 . "$HERE/api.sh"
 
-plan 104
+plan 107
 
 # --- the command line ---
 
@@ -159,6 +159,19 @@ between $(($(now_ms) - before)) 0 3000 "at once, though an upload is in work"
 [ -z "$(ls "$DATA/bundles/incoming")" ]
 ok $? "of which nothing stays"
 exec 7>&-
+
+
+# --- a file that may not become as long as it should ---
+
+ulimit -S -f 3000
+start_api api
+ulimit -S -f unlimited
+ask -H "x-token: $TOKEN" -T bundle "/v1/flocks/$FLOCK/ambry"
+answers 503 "a bundle that is longer than any file may be has no place"
+like "$(field type)" ':no-space$' "which is said"
+ask -H "x-token: $TOKEN" /v1/account
+answers 200 "and is not the end of the service"
+stop api
 
 # --- key and database belong together ---
 
