@@ -256,18 +256,11 @@ take_into_memory(struct passage *p, const char *data, size_t len)
 	rq->body[rq->body_len] = '\0';
 }
 
+/* What is wrong with it, or with the disk, is said at its end. */
 static void
 take_into_file(struct passage *p, const char *data, size_t len)
 {
-	struct request *rq = &p->x.rq;
-
-	if (upload_take(rq->upload, (const uint8_t *)data, len) != UPLOAD_FAILED)
-		return; /* what is wrong with it is said at its end */
-	upload_free(rq->upload);
-	rq->upload = NULL;
-	reply_instead(
-	    p, reply_problem(503, "no-space", "the upload could not be written, try again later"));
-	p->x.reply.retry_after_s = 60;
+	upload_take(p->x.rq.upload, (const uint8_t *)data, len);
 }
 
 /* Chunks of which there is no end: the connection goes, and nobody waits for more of them. */
