@@ -38,6 +38,11 @@ say() {
 	printf '%s: %s\n' "$PROGRAM" "$*" >&2
 }
 
+# tell LINE: what a command is asked for, on standard output.
+tell() {
+	printf '%s\n' "$*" 2>/dev/null || die "$REFUSED" "standard output cannot be written to"
+}
+
 # die STATUS SENTENCE
 die() {
 	say "${*:2}"
@@ -531,7 +536,7 @@ print_answer() {
 	if [ -t 1 ]; then
 		printf '%s\n' "${BODY%$'\n'}" | sed 's/\xc2[\x80-\x9f]/ /g'
 	else
-		printf '%s\n' "${BODY%$'\n'}"
+		tell "${BODY%$'\n'}"
 	fi
 }
 
@@ -620,7 +625,7 @@ bundle_put() {
 	answer '(.generation | type == "string" and test("^0x[0-9a-f]{8}$")) and
 		(.expires | type) == "string" and (.tunnels | type) == "number"'
 	member '"generation \(.generation), \(.tunnels) tunnels, good until \(.expires)"'
-	echo "$REPLY"
+	tell "$REPLY"
 }
 
 # --- what other programs are told ---
@@ -769,6 +774,6 @@ tunnel_put() {
 	values "$2" "$3" "$4" "ADDRESS=$ADDRESS" "MTU=$MTU" "SHROUD=$SHROUD"
 	template tunnel
 	conf_put "$1"
-	echo "$REPLY"
+	tell "$REPLY"
 	say "next: sudo sanctum -c $REPLY"
 }

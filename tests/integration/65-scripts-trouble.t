@@ -62,7 +62,7 @@ log_in() {
 	chmod 400 "$RELIQUARY/token"
 }
 
-plan 249
+plan 254
 
 # --- command lines ---
 
@@ -349,6 +349,37 @@ done <<'END'
 {"generation": "0x00000001", "expires": "x"}
 {"generation": "x", "expires": "x", "tunnels": 1}
 END
+
+# --- nobody reads it ---
+
+# unread COMMAND WORD...: standard output is a disk that is full.
+unread() {
+	PATH="$SPY:$SCRIPTS:$PATH" "$@" </dev/null >/dev/full 2>err.txt
+	STATUS=$?
+}
+
+log_in
+json 200 "$good"
+unread reliquary-flock-list
+is "$STATUS $(cat err.txt)" "1 reliquary-flock-list: standard output cannot be written to" \
+	"a list that nobody gets is a failure"
+json 201 "{\"id\": \"$FLOCK\"}"
+unread reliquary-flock-create
+is "$STATUS $(cat err.txt)" "1 reliquary-flock-create: standard output cannot be written to" \
+	"as is a line"
+export RELIQUARY=$WORK/four
+json 201 "$account"
+unread reliquary-register "$API"
+like "$STATUS $(tail -n 1 err.txt)" '^1 .*its key could not be written .*reliquary-account key makes another' \
+	"an account whose key is lost"
+is "$(cat "$RELIQUARY/token")" "$TOKEN" "is kept by its token"
+rm "$RELIQUARY/token"
+(
+	PATH="$SPY:$SCRIPTS:$PATH" reliquary-register "$API" 2>err.txt
+	echo $? >status.txt
+) | true
+wait_for 5 test -s status.txt
+is "$(cat status.txt "$RELIQUARY/token" | tr '\n' ' ')" "1 $TOKEN " "also when its reader has gone"
 
 # --- a service that wants to have another device's key ---
 
