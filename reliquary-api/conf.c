@@ -109,7 +109,6 @@ PARSE_RATE(parse_rate_register, RATE_REGISTER)
 PARSE_RATE(parse_rate_login, RATE_LOGIN)
 PARSE_RATE(parse_rate_join, RATE_JOIN)
 PARSE_RATE(parse_rate_wrong_token, RATE_WRONG_TOKEN)
-PARSE_RATE(parse_rate_repeat, RATE_REPEAT)
 
 #define FIELD(name)          .offset = offsetof(struct api_conf, name)
 #define PARSE(function)      .type = CONF_PARSE, .parse = (function)
@@ -188,9 +187,6 @@ const struct conf_option api_conf_table[] = {
 	    .arguments = "N/minute [burst N]|off", .help = "devices that ask to join from one source" },
 	{ "rate_wrong_token", PARSE(parse_rate_wrong_token), .fallback = "60/minute burst 60",
 	    .arguments = "N/minute [burst N]|off", .help = "wrong tokens from one source" },
-	{ "rate_repeat", PARSE(parse_rate_repeat), .fallback = "60/minute burst 600",
-	    .arguments = "N/minute [burst N]|off",
-	    .help = "requests of one account with an Idempotency-Key" },
 	{ "pow_bits", UINT(pow_bits, 0, API_POW_BITS_MAX), .fallback = "22", .arguments = "BITS",
 	    .help = "of work for a registration; each one doubles it" },
 	{ "pow_bits_max", UINT(pow_bits_most, 0, API_POW_BITS_MAX), .fallback = "30",

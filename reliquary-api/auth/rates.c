@@ -53,40 +53,27 @@ rates_destroy(struct rates *r)
 	free(r);
 }
 
-static bool
-take(struct bucket *b, const void *who, size_t len, uint64_t now_ns, unsigned *retry_after_s)
+bool
+rates_take(struct rates *r, enum rate_class class, const struct endpoint *from, uint64_t now_ns,
+    unsigned *retry_after_s)
 {
+	struct bucket *b = &r->classes[class];
+	uint8_t source[16];
 	uint64_t wait_ns = 0;
 	bool ok;
 
 	if (b->limiter == NULL)
 		return true;
+	endpoint_source(from, source);
 	pthread_mutex_lock(&b->lock);
 	/* Threads may come here in another order than they looked at the clock. */
 	if (now_ns > b->latest_ns)
 		b->latest_ns = now_ns;
-	ok = limiter_allow(b->limiter, who, len, b->latest_ns);
+	ok = limiter_allow(b->limiter, source, sizeof(source), b->latest_ns);
 	if (!ok)
-		wait_ns = limiter_wait_ns(b->limiter, who, len, b->latest_ns);
+		wait_ns = limiter_wait_ns(b->limiter, source, sizeof(source), b->latest_ns);
 	pthread_mutex_unlock(&b->lock);
 	if (!ok)
 		*retry_after_s = (unsigned)((wait_ns + NS_PER_S - 1) / NS_PER_S);
 	return ok;
-}
-
-bool
-rates_take(struct rates *r, enum rate_class class, const struct endpoint *from, uint64_t now_ns,
-    unsigned *retry_after_s)
-{
-	uint8_t source[16];
-
-	endpoint_source(from, source);
-	return take(&r->classes[class], source, sizeof(source), now_ns, retry_after_s);
-}
-
-bool
-rates_take_account(struct rates *r, enum rate_class class, uint64_t account, uint64_t now_ns,
-    unsigned *retry_after_s)
-{
-	return take(&r->classes[class], &account, sizeof(account), now_ns, retry_after_s);
 }

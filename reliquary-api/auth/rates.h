@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* How often strangers and tenants may ask, by source or account; fixed memory, any thread. */
+/* How often strangers and tenants may ask, by source; fixed memory, any thread. */
 #ifndef RELIQUARY_API_AUTH_RATES_H
 #define RELIQUARY_API_AUTH_RATES_H
 
@@ -15,7 +15,6 @@ enum rate_class {
 	RATE_LOGIN,
 	RATE_JOIN,
 	RATE_WRONG_TOKEN, /* counted only when a token was wrong */
-	RATE_REPEAT,      /* answers kept for the Idempotency-Keys of an account */
 	RATE_COUNT,       /* always last */
 };
 
@@ -32,9 +31,5 @@ void rates_destroy(struct rates *r);
 /* Takes one; false when there is none left, with *retry_after_s, at least 1. */
 bool rates_take(struct rates *r, enum rate_class class, const struct endpoint *from,
     uint64_t now_ns, unsigned *retry_after_s);
-
-/* The same, for an account by its number. */
-bool rates_take_account(struct rates *r, enum rate_class class, uint64_t account, uint64_t now_ns,
-    unsigned *retry_after_s);
 
 #endif

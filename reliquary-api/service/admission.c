@@ -112,22 +112,11 @@ length_ok(const struct visit *v)
 static bool
 repeat_ok(const struct visit *v)
 {
-	unsigned retry_after_s;
-
-	if (!repeat_wanted(v))
+	if (!repeat_wanted(v) || repeat_key_ok(v))
 		return true;
-	if (!repeat_key_ok(v))
-		return refuse(v->x, reply_problem(400, "malformed",
-					"Idempotency-Key has 16 to 255 visible characters, and at "
-					"least 32 where no token is needed"));
-	/* What strangers write has limits of its own; to cathedrals we belong. */
-	if (v->route->access == ACCESS_ANYONE || v->route->access == ACCESS_CATHEDRAL)
-		return true;
-	if (rates_take_account(v->api->rates, RATE_REPEAT, (uint64_t)v->who.account.value,
-		v->now.mono_ns, &retry_after_s))
-		return true;
-	counts_add(&v->api->counts.rate_limited, 1);
-	return refuse(v->x, reply_limited(retry_after_s));
+	return refuse(v->x, reply_problem(400, "malformed",
+				"Idempotency-Key has 16 to 255 visible characters, and at least 32 "
+				"where no token is needed"));
 }
 
 /* Of uploads that come in at the same time, and of the disk. */

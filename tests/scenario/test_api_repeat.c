@@ -76,42 +76,6 @@ the_first_answer_comes_again(void **state)
 	test_api_end(&t);
 }
 
-/* Each key leaves an answer behind for a day: an account cannot fill the disk with them. */
-static void
-keys_have_a_rate(void **state)
-{
-	struct test_api t;
-	struct tenant anna, bert;
-	struct ask a = { .method = "POST", .path = "/v1/account/extend" };
-	char key[32];
-
-	(void)state;
-	test_api_prepare(&t);
-	t.options.rates[RATE_REPEAT] = (struct rate){ .per_minute = 1, .burst = 3 };
-	test_api_start(&t);
-	tenant_make(&t, &anna);
-	tenant_make(&t, &bert);
-	a.token = anna.token;
-	for (int n = 0; n < 4; n++) {
-		struct got got;
-
-		snprintf(key, sizeof(key), "key-%016d", n);
-		a.repeat = key;
-		got = ask(&t, &a);
-		assert_int_equal(got.status, n < 3 ? 200 : 429);
-		if (n == 3)
-			assert_string_equal(got_field(&got, "Retry-After"), "60");
-		got_free(got);
-	}
-	assert_int_equal(counts_read(&api_counts(t.api)->rate_limited), 1);
-	/* Nothing else is kept from her, and nobody else. */
-	got_free(expect(&t, 200, "POST", "/v1/account/extend", anna.token, NULL));
-	a.token = bert.token;
-	got_free(ask(&t, &a));
-	assert_int_equal(counts_read(&api_counts(t.api)->rate_limited), 1);
-	test_api_end(&t);
-}
-
 static void
 a_line_of_text_comes_again_as_text(void **state)
 {
@@ -365,7 +329,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_answer_comes_again),
-		cmocka_unit_test(keys_have_a_rate),
 		cmocka_unit_test(a_line_of_text_comes_again_as_text),
 		cmocka_unit_test(only_the_same_request_is_the_same),
 		cmocka_unit_test(what_failed_runs_again),

@@ -151,7 +151,7 @@ static void
 rates_are_a_number_and_a_burst(void **state)
 {
 	static const char *const keywords[] = { "rate_request", "rate_register", "rate_login",
-		"rate_join", "rate_wrong_token", "rate_repeat" };
+		"rate_join", "rate_wrong_token" };
 	static const struct {
 		const char *text;
 		struct rate want;
