@@ -114,10 +114,11 @@ accept_some(struct door *d)
 			let_in(d, fd, &from, len);
 			continue;
 		}
+		if (errno == ECONNABORTED || errno == EINTR)
+			continue;
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 			pause_for_room(d);
-		if (errno != ECONNABORTED && errno != EINTR)
-			return;
+		return;
 	}
 }
 
