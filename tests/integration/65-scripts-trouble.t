@@ -491,7 +491,8 @@ between "$(stat -c %s "$WEB/request.$(count)")" 3756830 3758730 "arrives whole"
 # interrupted SIGNAL COMMAND WORD...: it and all that it runs get the signal while a file that is
 # not whole yet is on its way to the disk.
 rm "$SPY/sync"
-printf '#!/bin/bash\ntouch "%s"\nsleep 1\n' "$WORK/syncing" >"$SPY/sync"
+# No process of its own before the last one: bash goes on when one of them ends well in spite of SIGINT.
+printf '#!/bin/bash\n: >"%s"\nexec sleep 1\n' "$WORK/syncing" >"$SPY/sync"
 chmod 755 "$SPY/sync"
 interrupted() {
 	rm -f syncing
