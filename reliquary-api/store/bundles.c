@@ -81,7 +81,7 @@ bundle_replace(struct session *s, struct account_id account, const struct bundle
 
 	if (result == STORE_NONE)
 		return bundle_refused(s, account, b);
-	return result == STORE_OK ? change_note(s, b->a, b->b, b->uploaded) : result;
+	return result == STORE_OK ? change_note(s, b->a, b->b, CHANGE_MADE, b->uploaded) : result;
 }
 
 enum store_result

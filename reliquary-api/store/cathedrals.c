@@ -83,7 +83,7 @@ fleet_change(struct query *q, int64_t now)
 	struct session *s = q->session;
 	enum store_result result = query_run(q);
 
-	return result == STORE_OK ? change_note(s, fleet, fleet, now) : result;
+	return result == STORE_OK ? change_note(s, fleet, fleet, CHANGE_MADE, now) : result;
 }
 
 enum store_result

@@ -145,7 +145,7 @@ enrol_by_key(struct session *s, struct enrolling *e)
 		return enrol_refused(s, e->join);
 	if (result != STORE_OK)
 		return result;
-	return change_note(s, e->join->flock, e->join->flock, e->join->now);
+	return change_note_flock(s, e->join->flock, CHANGE_MADE, e->join->now);
 }
 
 enum store_result

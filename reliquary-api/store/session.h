@@ -31,6 +31,7 @@ struct session {
 	 * may be kept; STORE_OK without.
 	 */
 	enum store_result spoilt;
+	uint64_t noted; /* the number of the last change */
 	struct log_limit limit;
 	struct {
 		const char *sql;

@@ -90,13 +90,22 @@ column_flock(struct query *q, int n)
 	return (struct flock_id){ (uint64_t)column_int(q, n) };
 }
 
+/* For ever: forgotten one day.  Flocks that are merely not served at present are not gone. */
+enum change_kind { CHANGE_MADE = 0, CHANGE_GONE };
+
 /*
  * Notes that cathedrals must hear of (a, b), either way round: a flock when equal, the cathedrals
  * when zero.  Numbers only grow, and are seen by nobody before those below them are.
  */
-enum store_result change_note(struct session *s, struct flock_id a, struct flock_id b, int64_t now);
+enum store_result change_note(
+    struct session *s, struct flock_id a, struct flock_id b, enum change_kind kind, int64_t now);
+
+/* Notes a flock whose devices are other ones now, and with it every established xflock of it. */
+enum store_result change_note_flock(
+    struct session *s, struct flock_id flock, enum change_kind kind, int64_t now);
 
 /* Notes every flock of an account, and every established xflock that one of them is in. */
-enum store_result change_note_account(struct session *s, int64_t account, int64_t now);
+enum store_result change_note_account(
+    struct session *s, int64_t account, enum change_kind kind, int64_t now);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What ends by itself.  All of it is found by indexes of when it ends, some rows at a time. */
+#include "reliquary-api/store/feed.h"
 #include "reliquary-api/store/ledger.h"
 #include "reliquary-api/store/sql.h"
 
@@ -178,7 +179,7 @@ account_unserve(struct session *s, const struct upkeep *u)
 	found = query_row(&q);
 	account = column_int(&q, 0);
 	result = query_end(&q, found);
-	return result == STORE_OK ? change_note_account(s, account, u->now) : result;
+	return result == STORE_OK ? change_note_account(s, account, CHANGE_MADE, u->now) : result;
 }
 
 /* The next account that ended so long ago that it goes; STORE_NONE: there is none. */
@@ -215,6 +216,45 @@ accounts_each(struct session *s, struct upkeep *u,
 	return STORE_OK;
 }
 
+/* Up to where changes are not all there any more. */
+static enum store_result
+forgotten_up_to(struct session *s, int64_t number)
+{
+	static const char sql[] =
+	    "UPDATE counters SET value = ?1 WHERE name = 'forgotten' AND value < ?1";
+	struct query q = query_begin(s, sql);
+	enum store_result result;
+
+	query_int(&q, number);
+	result = query_run(&q);
+	return result == STORE_NONE ? STORE_OK : result;
+}
+
+static enum store_result
+changes_forget(struct session *s, struct upkeep *u)
+{
+	static const char sql[] =
+	    "DELETE FROM changes WHERE (flock_a, flock_b) IN"
+	    " (SELECT flock_a, flock_b FROM changes WHERE gone = 1 AND at < ?1 ORDER BY at"
+	    " LIMIT ?2) RETURNING number";
+	struct query q = query_begin(s, sql);
+	enum store_result result;
+	uint64_t count = 0;
+	int64_t last = 0;
+
+	query_int(&q, u->now - CHANGE_KEPT_S);
+	query_int(&q, u->limit);
+	while (query_row(&q)) {
+		if (column_int(&q, 0) > last)
+			last = column_int(&q, 0);
+		count++;
+	}
+	result = query_end(&q, true);
+	u->ended += count;
+	u->more = u->more || count == u->limit;
+	return result == STORE_OK && count > 0 ? forgotten_up_to(s, last) : result;
+}
+
 static enum store_result
 upkeep_step(struct session *s, struct upkeep *u)
 {
@@ -224,6 +264,8 @@ upkeep_step(struct session *s, struct upkeep *u)
 	result = all_rows_end(s, u);
 	if (result == STORE_OK)
 		result = unknown_joins_end(s, u);
+	if (result == STORE_OK)
+		result = changes_forget(s, u);
 	if (result == STORE_OK)
 		result = accounts_each(s, u, account_unserve, &unserved);
 	if (result == STORE_OK)
