@@ -109,8 +109,10 @@ open_api(struct service *s, struct fault *why)
 	    (unsigned)c->pow_bits, (unsigned)c->pow_bits_most, (unsigned)c->pow_calm);
 	if (s->load == NULL)
 		return fault_set(why, "out of memory");
-	s->site =
-	    (struct site){ .settings = &c->settings, .vault = s->office.vault, .load = s->load };
+	s->site = (struct site){ .settings = &c->settings,
+		.vault = s->office.vault,
+		.load = s->load,
+		.bundles = s->office.bundles };
 	s->api = api_create(&o, &s->office.random, why);
 	return s->api != NULL;
 }

@@ -26,6 +26,7 @@ struct site {
 	const struct settings *settings;
 	const struct vault *vault;
 	struct pow_load *load;
+	const char *bundles; /* folder */
 };
 
 struct call {
@@ -36,6 +37,7 @@ struct call {
 	struct instant now;
 	struct caller who;              /* ACCESS_ACCOUNT, ACCESS_ENDED */
 	struct cathedral_row cathedral; /* ACCESS_CATHEDRAL */
+	bool may_wait;                  /* EFFECT_WAITS: the time is not over */
 };
 
 enum access {
@@ -55,7 +57,11 @@ enum body {
 #define BODY_JSON_MAX 16384
 #define BODY_RAW_MAX  4096
 
-enum effect { EFFECT_READS = 0, EFFECT_WRITES };
+enum effect {
+	EFFECT_READS = 0,
+	EFFECT_WAITS, /* reads, and may answer reply_not_yet() while call.may_wait */
+	EFFECT_WRITES
+};
 
 /*
  * Before the first byte of an upload: may it come?  rq->length is known to be size.  On true the

@@ -150,6 +150,12 @@ reply_fixed(const char *type, const char *bytes, size_t len)
 }
 
 struct reply
+reply_not_yet(unsigned wait_s)
+{
+	return (struct reply){ .wait_s = wait_s };
+}
+
+struct reply
 reply_empty(void)
 {
 	return (struct reply){ .status = 204 };

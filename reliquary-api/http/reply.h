@@ -23,6 +23,7 @@ struct reply {
 	size_t fixed_len;
 	unsigned retry_after_s; /* Retry-After, 0 without */
 	char allow[64];         /* Allow, "" without */
+	unsigned wait_s;        /* reply_not_yet() */
 	bool replayed;          /* Idempotency-Replayed: true */
 	bool secret;            /* holds a secret: wiped when freed, Cache-Control: no-store */
 };
@@ -44,6 +45,12 @@ struct reply reply_text(unsigned status, const char *format, ...)
 struct reply reply_fixed(const char *type, const char *bytes, size_t len);
 
 struct reply reply_empty(void); /* 204 */
+
+/*
+ * No answer yet: the handler wants to be asked again when something has changed, or at the latest
+ * after so many seconds.  Status is 0.
+ */
+struct reply reply_not_yet(unsigned wait_s);
 
 /*
  * kind: a word of the list in docs/api.md; detail: a sentence for the person who reads it, cut at

@@ -23,7 +23,7 @@ enum phase {
 };
 
 /* Who comes second, the one that suspends the connection or the one that resumes it, wakes it. */
-enum later { LATER_RUNNING = 0, LATER_SUSPENDED, LATER_READY };
+enum later { LATER_RUNNING = 0, LATER_SUSPENDED, LATER_READY, LATER_AGAIN };
 
 struct visit {
 	struct exchange x; /* first: server_resume() gets no more than this */
@@ -38,6 +38,12 @@ struct visit {
 	size_t body_room;
 	struct answer answer;
 };
+
+static bool
+later_is(struct visit *v, enum later what)
+{
+	return atomic_load_explicit(&v->later, memory_order_acquire) == (int)what;
+}
 
 /* Moves on what is waited for. */
 static void
@@ -296,6 +302,20 @@ run_begins(struct serving *s)
 	return false;
 }
 
+/* Is the reply there? */
+static bool
+run_once(struct visit *v)
+{
+	struct serving *s = v->serving;
+	enum server_next next;
+
+	do {
+		atomic_store_explicit(&v->later, LATER_RUNNING, memory_order_relaxed);
+		next = s->calls->run(&v->x, s->arg);
+	} while (next == SERVER_LATER && later_is(v, LATER_AGAIN));
+	return next == SERVER_REPLY || later_is(v, LATER_READY);
+}
+
 static enum MHD_Result
 run(struct visit *v)
 {
@@ -306,8 +326,7 @@ run(struct visit *v)
 	if (!run_begins(s))
 		return MHD_NO;
 	v->phase = PHASE_LATER;
-	if (s->calls->run(&v->x, s->arg) == SERVER_REPLY ||
-	    atomic_load_explicit(&v->later, memory_order_acquire) == LATER_READY) {
+	if (run_once(v)) {
 		atomic_fetch_sub(&s->running, 1);
 		return answer(v, false);
 	}
@@ -319,18 +338,30 @@ run(struct visit *v)
 	return MHD_YES;
 }
 
-void
-server_resume(struct exchange *x)
+static void
+go_on(struct exchange *x, enum later how)
 {
 	struct visit *v = (struct visit *)x;
 	struct serving *s = v->serving;
 	struct MHD_Connection *from = v->from;
 
 	/* Unless it sleeps already, its own thread goes on with it at once, and may free it. */
-	if (atomic_exchange(&v->later, LATER_READY) != LATER_SUSPENDED)
+	if (atomic_exchange(&v->later, (int)how) != LATER_SUSPENDED)
 		return;
 	MHD_resume_connection(from);
 	atomic_fetch_sub(&s->running, 1);
+}
+
+void
+server_resume(struct exchange *x)
+{
+	go_on(x, LATER_READY);
+}
+
+void
+server_run_again(struct exchange *x)
+{
+	go_on(x, LATER_AGAIN);
 }
 
 /* There was no memory for a visit: an answer that takes none of ours, and the connection's last. */
@@ -366,7 +397,7 @@ serving_step(void *serving, struct MHD_Connection *from, const char *url, const 
 		*len = 0;
 		return take_piece(v, data, given);
 	}
-	if (v->phase == PHASE_BODY)
+	if (v->phase == PHASE_BODY || (v->phase == PHASE_LATER && later_is(v, LATER_AGAIN)))
 		return run(v);
 	return answer(v, false);
 }

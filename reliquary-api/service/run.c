@@ -203,6 +203,40 @@ hand_over(struct visit *v)
 	return SERVER_REPLY;
 }
 
+static void
+waiter_wake(struct waiter *w, bool over)
+{
+	struct visit *v = (struct visit *)((char *)w - offsetof(struct visit, waiter));
+
+	v->over = over;
+	server_run_again(v->x);
+}
+
+/* Until there is something to say, or nobody may wait any longer. */
+static enum server_next
+read_patiently(struct visit *v)
+{
+	struct waiting *w = v->api->waiting;
+	enum waiting_answer answer;
+	uint64_t seen;
+
+	do {
+		seen = waiting_seen(w);
+		read_run(v);
+		if (v->x->reply.wait_s == 0)
+			return SERVER_REPLY;
+		/* By the first answer: later ones do not begin anew. */
+		if (!v->waited)
+			v->waiter.until_ns = v->now.mono_ns + v->x->reply.wait_s * NS_PER_S;
+		v->waited = true;
+		v->waiter.wake = waiter_wake;
+		answer = waiting_add(w, &v->waiter, seen);
+		if (answer == WAITING_YES)
+			return SERVER_LATER; /* from here on v may be somebody else's */
+		v->over = answer == WAITING_OVER;
+	} while (true);
+}
+
 enum server_next
 api_run(struct exchange *x, void *arg)
 {
@@ -214,8 +248,14 @@ api_run(struct exchange *x, void *arg)
 		return SERVER_REPLY;
 	if (x->rq.upload != NULL && !upload_whole(v))
 		return SERVER_REPLY;
-	if (v->route->effect == EFFECT_WRITES)
+	switch (v->route->effect) {
+	case EFFECT_WRITES:
 		return hand_over(v);
+	case EFFECT_WAITS:
+		return read_patiently(v);
+	case EFFECT_READS:
+		break;
+	}
 	read_run(v);
 	return SERVER_REPLY;
 }

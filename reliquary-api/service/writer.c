@@ -3,6 +3,7 @@
 
 #include "base/thread.h"
 #include "protocol/crypto/secret.h"
+#include "reliquary-api/store/feed.h"
 
 #include <stdlib.h>
 
@@ -30,6 +31,8 @@ note_committed(struct writer *w, uint64_t jobs)
 	counts_add(&c->group_jobs, jobs);
 	atomic_store_explicit(&c->writes_ok_s, now_s, memory_order_relaxed);
 	atomic_store_explicit(&c->writes_failing, 0, memory_order_relaxed);
+	if (w->o.committed != NULL)
+		w->o.committed(w->o.arg, group_noted(w->session));
 }
 
 static void

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: ISC */
+#include "reliquary-api/service/waiting.h"
+
+#include "base/thread.h"
+#include "reliquary-api/store/feed.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+/* While somebody waits: how often to look for changes that others made, and for whose time is over.
+ */
+#define LOOK_EVERY_NS (NS_PER_S / 4)
+
+struct waiting {
+	struct waiting_options o;
+	struct session *session;
+	pthread_t thread;
+	pthread_mutex_t lock; /* the rest */
+	pthread_cond_t changed;
+	struct waiter *first;
+	uint64_t last;  /* the number of the last change */
+	uint64_t woken; /* and of that which those who waited were woken for */
+	bool ending, ended;
+};
+
+static void
+link_in(struct waiter **list, struct waiter *w)
+{
+	w->next = *list;
+	w->link = list;
+	if (w->next != NULL)
+		w->next->link = &w->next;
+	*list = w;
+}
+
+static void
+link_out(struct waiter *w)
+{
+	*w->link = w->next;
+	if (w->next != NULL)
+		w->next->link = w->link;
+}
+
+/* Moves all, or those whose time is over, to a list of their own. */
+static struct waiter *
+take(struct waiting *w, bool all, uint64_t now_ns)
+{
+	struct waiter *taken = NULL, *next;
+	uint64_t count = 0;
+
+	for (struct waiter *i = w->first; i != NULL; i = next) {
+		next = i->next;
+		if (!all && i->until_ns > now_ns)
+			continue;
+		link_out(i);
+		link_in(&taken, i);
+		count++;
+	}
+	atomic_fetch_sub_explicit(&w->o.counts->waiting, count, memory_order_relaxed);
+	return taken;
+}
+
+/* A waiter may be gone once its wake() was called. */
+static void
+wake(struct waiter *first, bool over)
+{
+	struct waiter *next;
+
+	for (struct waiter *i = first; i != NULL; i = next) {
+		next = i->next;
+		i->wake(i, over);
+	}
+}
+
+/* Until something changed, or the end, or the time to look around.  Holds the lock. */
+static void
+sleep_well(struct waiting *w)
+{
+	if (w->ending || w->last != w->woken)
+		return;
+	if (w->first == NULL)
+		pthread_cond_wait(&w->changed, &w->lock);
+	else
+		condition_wait_ns(&w->changed, &w->lock, LOOK_EVERY_NS);
+}
+
+/* What other processes changed.  Lets go of the lock meanwhile. */
+static void
+look_around(struct waiting *w)
+{
+	uint64_t last, forgotten;
+	enum store_result result;
+
+	pthread_mutex_unlock(&w->lock);
+	result = change_bounds(w->session, &last, &forgotten);
+	pthread_mutex_lock(&w->lock);
+	if (result == STORE_OK && last > w->last)
+		w->last = last;
+}
+
+static void *
+waiting_run(void *arg)
+{
+	struct waiting *w = arg;
+	struct waiter *news, *over;
+	bool ending;
+
+	thread_name("waiting");
+	pthread_mutex_lock(&w->lock);
+	do {
+		sleep_well(w);
+		if (w->first != NULL && w->last == w->woken)
+			look_around(w);
+		ending = w->ending;
+		over = take(w, ending, w->o.clock().mono_ns);
+		news = take(w, w->last != w->woken, 0);
+		w->woken = w->last;
+		pthread_mutex_unlock(&w->lock);
+		wake(over, true);
+		wake(news, false);
+		pthread_mutex_lock(&w->lock);
+	} while (!ending);
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+static void
+waiting_free(struct waiting *w)
+{
+	session_close(w->session);
+	pthread_cond_destroy(&w->changed);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+struct waiting *
+waiting_create(const struct waiting_options *o, struct fault *why)
+{
+	struct waiting *w = calloc(1, sizeof(*w));
+	uint64_t forgotten;
+
+	if (w == NULL) {
+		fault_set(why, "not enough memory for those who wait");
+		return NULL;
+	}
+	w->o = *o;
+	pthread_mutex_init(&w->lock, NULL);
+	condition_open(&w->changed);
+	w->session = session_open_reader(o->store, why);
+	if (w->session == NULL) {
+		waiting_free(w);
+		return NULL;
+	}
+	if (change_bounds(w->session, &w->last, &forgotten) != STORE_OK)
+		fault_set(why, "the changes cannot be read");
+	else if (!thread_start(&w->thread, waiting_run, w))
+		fault_set(why, "the thread for those who wait cannot be started");
+	else
+		return w;
+	waiting_free(w);
+	return NULL;
+}
+
+uint64_t
+waiting_seen(struct waiting *w)
+{
+	uint64_t last;
+
+	pthread_mutex_lock(&w->lock);
+	last = w->last;
+	pthread_mutex_unlock(&w->lock);
+	return last;
+}
+
+enum waiting_answer
+waiting_add(struct waiting *w, struct waiter *waiter, uint64_t seen)
+{
+	enum waiting_answer answer = WAITING_YES;
+
+	pthread_mutex_lock(&w->lock);
+	if (w->ending) {
+		answer = WAITING_OVER;
+	} else if (w->last != seen) {
+		answer = WAITING_NEWS;
+	} else {
+		if (w->first == NULL)
+			pthread_cond_signal(&w->changed);
+		link_in(&w->first, waiter);
+		counts_add(&w->o.counts->waiting, 1);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return answer;
+}
+
+void
+waiting_news(struct waiting *w, uint64_t number)
+{
+	pthread_mutex_lock(&w->lock);
+	if (number > w->last) {
+		w->last = number;
+		pthread_cond_signal(&w->changed);
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+void
+waiting_end(struct waiting *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->ending = true;
+	pthread_cond_signal(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void
+waiting_destroy(struct waiting *w)
+{
+	if (w == NULL)
+		return;
+	waiting_end(w);
+	pthread_join(w->thread, NULL);
+	waiting_free(w);
+}
