@@ -89,7 +89,7 @@ $(BIN)/cathedral: $(OUT)/cathedral/main.o $(LIB)
 $(BIN)/reliquary-api: $(OUT)/reliquary-api/main.o $(API) $(LIB)
 	$(LINK) $^ $(API_LIBS) -o $@
 $(BIN)/test-%: $(OUT)/tests/integration/%.o $(HELP) $(KIT) $(API) $(LIB)
-	$(LINK) $^ $(TEST_LIBS) -o $@
+	$(LINK) $^ $(TEST_LIBS) -lcmocka -o $@
 $(BIN)/%: $(OUT)/tools/%/main.o $(KIT) $(LIB)
 	$(LINK) $^ $(LIBS) -o $@
 $(OUT)/tests/unit/%: $(OUT)/tests/unit/%.o $(HELP) $(KIT) $(API) $(LIB)
@@ -116,8 +116,8 @@ scenario: $(SCENARIO)
 seeds: $(FUZZERS)
 	$(PROVE) -e '' tests/fuzz/seeds.t :: $(OUT)/tests/fuzz
 
-style:
-	$(PROVE) -e '' $(wildcard tests/check/*.t)
+style: $(HELP) $(KIT) $(API) $(LIB)
+	ARCHIVES="$^" $(PROVE) -e '' $(wildcard tests/check/*.t)
 
 check: $(if $(filter none,$(SAN)),style) unit scenario seeds
 

@@ -33,10 +33,7 @@ print_own(const struct command *c)
 
 	for (at += strspn(at, " "); *at != '\0'; at += len + strspn(at + len, " ")) {
 		len = strcspn(at, " ");
-		fputs(" [--", stdout);
-		for (size_t i = 0; i < len; i++)
-			putchar(at[i] == '_' ? '-' : at[i]);
-		putchar(']');
+		printf(" [--%.*s]", (int)len, at);
 	}
 }
 
@@ -83,7 +80,8 @@ run(struct invocation *in, struct fault *why)
 	}
 	invocation_shift(in, used);
 	if (in->word_count < c->words_min || in->word_count > c->words_max) {
-		fault_set(why, "usage: reliquary-api %s %s", c->name, c->arguments);
+		fault_set(why, "usage: reliquary-api %s%s%s", c->name,
+		    c->arguments[0] != '\0' ? " " : "", c->arguments);
 		return MISUSED;
 	}
 	if (!check_own(c, in, why))

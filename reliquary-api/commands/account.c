@@ -213,7 +213,7 @@ act_quota(struct session *s, const struct deed *d)
 {
 	return account_set_quota(s, d->account.id,
 	    invocation_has(d->in, "flocks") ? d->max_flocks : d->account.max_flocks,
-	    invocation_has(d->in, "mbit") ? d->bw_limit : d->account.bw_limit);
+	    invocation_has(d->in, "mbit") ? d->bw_limit : d->account.bw_limit, d->office->now);
 }
 
 static enum store_result

@@ -68,8 +68,10 @@ make(struct office *o, struct backup *b, struct fault *why)
 	bool ok = true;
 
 	b->count.missing = 1;
-	for (int i = 0; ok && b->count.missing > 0 && i < TRIES; i++)
+	for (int i = 0; ok && b->count.missing > 0 && i < TRIES; i++) {
+		copies_remove_database(b->part); /* with the log of one that was killed */
 		ok = store_backup(&o->options, b->part, why) && complete(o, b, why);
+	}
 	if (ok && b->count.missing > 0)
 		ok = fault_set(why, "%s: %" PRIu64 " bundle%s that the database knows %s not there",
 		    o->bundles, b->count.missing, b->count.missing == 1 ? "" : "s",
@@ -102,9 +104,10 @@ enum outcome
 command_backup(const struct invocation *in, struct fault *why)
 {
 	struct backup b = { .file = in->words[0] };
-	bool with_key = invocation_has(in, "with_key");
+	bool with_key = invocation_has(in, "with-key");
 	struct office o;
-	bool ok = office_open(&o, in, why) && copies_name(b.part, b.file, ".part", why) &&
+	bool ok = office_open(&o, in, why) && store_backup_place(&o.options, b.file, why) &&
+		  copies_name(b.part, b.file, ".part", why) &&
 		  copies_name(b.bundles, b.file, ".bundles", why) &&
 		  copies_name(b.key, b.file, ".key", why) && copies_folder(b.bundles, why) &&
 		  make(&o, &b, why) && (!with_key || put_key(&o, &b, why));

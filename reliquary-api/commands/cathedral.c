@@ -66,7 +66,7 @@ apply_options(struct task *t, struct fault *why)
 	if (region != NULL &&
 	    !set_word(t->row.region, sizeof(t->row.region), "region", region, why))
 		return false;
-	if (invocation_has(t->in, "nat_port"))
+	if (invocation_has(t->in, "nat-port"))
 		t->row.nat_port = (uint16_t)t->nat_port;
 	if (invocation_has(t->in, "clear") || invocation_has(t->in, "shroud"))
 		t->row.shroud = invocation_has(t->in, "shroud");
@@ -90,7 +90,7 @@ read_command(struct task *t, struct office *o, const struct invocation *in, stru
 	if (invocation_has(in, "clear") && invocation_has(in, "shroud"))
 		return fault_set(why, "--clear and --shroud cannot both be");
 	return set_word(t->row.name, sizeof(t->row.name), "name", in->words[0], why) &&
-	       output_number(in, "nat_port", 0, 65535, &t->nat_port, why);
+	       output_number(in, "nat-port", 0, 65535, &t->nat_port, why);
 }
 
 static bool

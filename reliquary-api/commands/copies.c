@@ -60,6 +60,12 @@ put_copy(const char *from, const char *to, struct fault *why)
 	return ok ? PUT_DONE : PUT_FAILED;
 }
 
+static bool
+has_no_links(int error)
+{
+	return error == EPERM || error == EMLINK || error == EOPNOTSUPP;
+}
+
 static enum put
 put_file(const char *from, const char *to, const char *name, struct fault *why)
 {
@@ -71,8 +77,7 @@ put_file(const char *from, const char *to, const char *name, struct fault *why)
 		return PUT_DONE;
 	if (errno == ENOENT && access(old, F_OK) == -1)
 		return PUT_MISSING;
-	/* Another file system, or one without links. */
-	if (errno == EXDEV || errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP)
+	if (errno == EXDEV || has_no_links(errno))
 		return put_copy(old, new, why);
 	fault_set(why, "%s: %s", new, strerror(errno));
 	return PUT_FAILED;
@@ -187,6 +192,16 @@ copies_remove_database(const char *path)
 		if (copies_name(file, path, endings[i], &ignored))
 			unlink(file);
 	}
+}
+
+bool
+copies_set_aside(const char *path, const char *aside, struct fault *why)
+{
+	if (link(path, aside) == 0)
+		return true;
+	if (has_no_links(errno))
+		return copies_rename(path, aside, why);
+	return fault_set(why, "%s: %s", aside, strerror(errno));
 }
 
 bool

@@ -41,6 +41,12 @@ bool copies_remove_others(struct session *s, const char *folder, struct fault *w
 /* Removes a database of ours with what lies beside it while it is open. */
 void copies_remove_database(const char *path);
 
+/*
+ * Gives a file another name beside it, so that copies_rename() can put something in its place
+ * without a moment in which there is neither.  Where the file system has no links it is moved.
+ */
+bool copies_set_aside(const char *path, const char *aside, struct fault *why);
+
 /* Takes the place of what is there, and is on disk. */
 bool copies_rename(const char *from, const char *to, struct fault *why);
 

@@ -6,6 +6,7 @@
 #include "reliquary-api/commands/office.h"
 #include "reliquary-api/commands/output.h"
 #include "reliquary-api/handlers/common.h"
+#include "reliquary-api/http/plain.h"
 #include "reliquary-api/store/ledger.h"
 
 #include <inttypes.h>
@@ -72,10 +73,13 @@ invite_command_create(const struct invocation *in, struct fault *why)
 	bool ok;
 
 	if (!output_number(in, "uses", 1, USES_MOST, &wish.uses_left, why) ||
-	    !output_seconds(in, "expires_in", LIFE_MOST, &life, why))
+	    !output_seconds(in, "expires-in", LIFE_MOST, &life, why))
 		return MISUSED;
-	if (label != NULL && strlen(label) >= sizeof(wish.label)) {
-		fault_set(why, "--label: longer than %zu bytes", sizeof(wish.label) - 1);
+	if (label != NULL &&
+	    (strlen(label) >= sizeof(wish.label) || !plain_is(label, strlen(label)))) {
+		fault_set(why,
+		    "--label: a label is at most %zu bytes of UTF-8 without control characters",
+		    sizeof(wish.label) - 1);
 		return MISUSED;
 	}
 	snprintf(wish.label, sizeof(wish.label), "%s", label != NULL ? label : "");

@@ -5,34 +5,43 @@
 
 #include <string.h>
 
-/* What commands have of their own; which of them take which, their rows say. */
+/* What commands have of their own, as it is written; which of them take which, their rows say. */
 static const struct own_option {
 	const char *name;
 	bool takes_value;
 } own_options[] = {
 	{ "json", false },
 	{ "yes", false },
-	{ "with_key", false },
+	{ "with-key", false },
 	{ "clear", false },
 	{ "shroud", false },
 	{ "off", false },
 	{ "address", true },
-	{ "nat_port", true },
+	{ "nat-port", true },
 	{ "region", true },
 	{ "label", true },
 	{ "uses", true },
-	{ "expires_in", true },
+	{ "expires-in", true },
 	{ "flocks", true },
 	{ "mbit", true },
 	{ NULL, false },
 };
+
+/* Of an option; name has '_' for '-'. */
+static bool
+is_called(const char *option, const char *name)
+{
+	while (*option != '\0' && *name == (*option == '-' ? '_' : *option))
+		option++, name++;
+	return *option == *name;
+}
 
 static const struct own_option *
 find_own(const char *name)
 {
 	const struct own_option *o = own_options;
 
-	while (o->name != NULL && strcmp(o->name, name) != 0)
+	while (o->name != NULL && !is_called(o->name, name))
 		o++;
 	return o->name != NULL ? o : NULL;
 }

@@ -6,6 +6,7 @@
 #include "reliquary-api/commands/ground.h"
 #include "reliquary-api/commands/office.h"
 #include "reliquary-api/http/upload.h"
+#include "reliquary-api/store/feed.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -70,7 +71,7 @@ check_fresh(struct restoring *r, struct session *session, struct fault *why)
 	    !copies_put_bundles(session, from, o->bundles, &r->count, why))
 		return false;
 	if (r->count.missing == 0)
-		return true;
+		return office_result(change_leap(session), "database", r->file, why);
 	return fault_set(why, "%s: %" PRIu64 " bundle%s of the backup %s not there", r->bundles,
 	    r->count.missing, r->count.missing == 1 ? "" : "s",
 	    r->count.missing == 1 ? "is" : "are");
@@ -201,7 +202,7 @@ keep_old(struct restoring *r, struct fault *why)
 	       copies_folder(bundles, why) && copies_put_folder(o->bundles, bundles, why);
 }
 
-/* From here to the rename there is a moment without a database, but none with a wrong one. */
+/* Whoever looks, at whatever moment this is broken off, finds the one database or the other. */
 static bool
 exchange(struct restoring *r, struct fault *why)
 {
@@ -209,8 +210,10 @@ exchange(struct restoring *r, struct fault *why)
 
 	if (r->aside[0] != '\0') {
 		fold(o);
-		if (!move_log(r, why) || !copies_rename(o->database, r->aside, why))
+		if (!move_log(r, why) || !copies_set_aside(o->database, r->aside, why))
 			return false;
+	} else {
+		copies_remove_database(o->database); /* a log that lost its database */
 	}
 	return copies_rename(r->fresh, o->database, why);
 }
@@ -227,6 +230,7 @@ restore(struct restoring *r, struct fault *why)
 		return false;
 	if (!upload_folder_prepare(o->bundles, why) || !find_key(r, why))
 		return false;
+	copies_remove_database(r->fresh); /* with the log of one that was killed */
 	ok = make_fresh(r, why) && keep_old(r, why) && exchange(r, why);
 	copies_remove_database(r->fresh);
 	return ok;

@@ -16,7 +16,23 @@
 struct showing {
 	struct listing list;
 	int64_t now;
+	FILE *lines; /* for who wants text; NULL: JSON */
+	char *text;  /* what is written to it */
+	size_t len;
 };
+
+/* "name - ip:port" */
+static bool
+cathedral_line(struct showing *s, const struct cathedral_row *row)
+{
+	bool v6 = strchr(row->address, ':') != NULL;
+
+	if (listing_row(&s->list, row->name) == NULL)
+		return false;
+	fprintf(s->lines, "%s - %s%s%s:%u\n", row->name, v6 ? "[" : "", row->address, v6 ? "]" : "",
+	    (unsigned)row->port);
+	return true;
+}
 
 static bool
 cathedral_show(void *arg, const struct cathedral_row *row)
@@ -27,6 +43,8 @@ cathedral_show(void *arg, const struct cathedral_row *row)
 
 	if (strcmp(row->name, s->list.page.after) <= 0)
 		return true; /* was on a page before */
+	if (s->lines != NULL)
+		return cathedral_line(s, row);
 	nat = row->nat_port != 0 ? json_integer(row->nat_port) : json_null();
 	return listing_add(&s->list,
 	    json_pack("{s:s, s:s, s:s, s:i, s:o, s:b, s:s}", "name", row->name, "region",
@@ -35,29 +53,20 @@ cathedral_show(void *arg, const struct cathedral_row *row)
 	    row->name);
 }
 
-/* "name - ip:port" a line, out of the rows of a listing's answer. */
+/* Instead of json, unless that says what went wrong. */
 static struct reply
-reply_lines(json_t *rows)
+lines_end(struct showing *s, struct reply json)
 {
-	char *text = NULL;
-	json_t *row;
-	size_t len, i;
-	FILE *to = open_memstream(&text, &len);
+	bool written = fclose(s->lines) == 0;
 
-	if (to == NULL)
-		return reply_failed();
-	json_array_foreach(rows, i, row)
-	{
-		const char *address = json_string_value(json_object_get(row, "address"));
-		bool v6 = strchr(address, ':') != NULL;
-
-		fprintf(to, "%s - %s%s%s:%" JSON_INTEGER_FORMAT "\n",
-		    json_string_value(json_object_get(row, "name")), v6 ? "[" : "", address,
-		    v6 ? "]" : "", json_integer_value(json_object_get(row, "port")));
+	if (json.status == 200 && written) {
+		reply_free(&json);
+		return (struct reply){ .status = 200, .text = s->text };
 	}
-	if (fclose(to) == 0)
-		return (struct reply){ .status = 200, .text = text };
-	free(text);
+	free(s->text);
+	if (json.status != 200)
+		return json;
+	reply_free(&json);
 	return reply_failed();
 }
 
@@ -66,17 +75,18 @@ handle_cathedral_list(const struct call *c)
 {
 	struct showing s = { .now = c->now.wall_s };
 	enum store_result result;
-	struct reply reply, lines;
+	struct reply reply;
 
 	if (!listing_begin(&s.list, c, &reply))
 		return reply;
+	if (c->rq->wants_text) {
+		s.lines = open_memstream(&s.text, &s.len);
+		if (s.lines == NULL)
+			return reply_failed();
+	}
 	result = cathedral_list(c->store, cathedral_show, &s);
 	reply = listing_end(&s.list, result, "cathedrals", "cathedral");
-	if (reply.status != 200 || !c->rq->wants_text)
-		return reply;
-	lines = reply_lines(json_object_get(reply.json, "cathedrals"));
-	reply_free(&reply);
-	return lines;
+	return s.lines != NULL ? lines_end(&s, reply) : reply;
 }
 
 /* Is the address that it says the one that it is listed with? */

@@ -88,7 +88,7 @@ handle_device_list(const struct call *c)
 	if (!listing_begin(&l, c, &refused))
 		return refused;
 	if (!place_read(l.page.after, &after))
-		return listing_refuse(&l);
+		return listing_refuse();
 	result = device_list(c->store, c->who.account, flock, after, listing_want(&l),
 	    call_joins_since(c), device_show, &l);
 	return listing_end(&l, result, "devices", "flock");

@@ -34,7 +34,7 @@ handle_event_list(const struct call *c)
 	if (!listing_begin(&l, c, &refused))
 		return refused;
 	if (l.page.after[0] != '\0' && !decimal_u64(&before, l.page.after, INT64_MAX))
-		return listing_refuse(&l);
+		return listing_refuse();
 	result = event_list(c->store, c->who.account, before, listing_want(&l), event_show, &l);
 	return listing_end(&l, result, "events", "account");
 }

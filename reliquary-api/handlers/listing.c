@@ -19,11 +19,6 @@ listing_begin(struct listing *l, const struct call *c, struct reply *refused)
 		*refused = reply_bad_field("limit", "is a number from 1 to %u", most);
 		return false;
 	}
-	l->rows = json_array();
-	if (l->rows == NULL) {
-		*refused = reply_failed();
-		return false;
-	}
 	return true;
 }
 
@@ -31,23 +26,6 @@ uint32_t
 listing_want(const struct listing *l)
 {
 	return l->page.limit + 1;
-}
-
-bool
-listing_add(struct listing *l, json_t *row, const char *last)
-{
-	if (json_array_size(l->rows) == l->page.limit) {
-		json_decref(row);
-		l->more = true;
-		return false;
-	}
-	if (json_array_append_new(l->rows, row) == -1) {
-		json_decref(l->rows); /* out of memory: listing_end() sees it */
-		l->rows = NULL;
-		return false;
-	}
-	snprintf(l->last, sizeof(l->last), "%s", last);
-	return true;
 }
 
 struct json_text *
@@ -60,19 +38,33 @@ listing_row(struct listing *l, const char *last)
 	assert(strlen(last) < sizeof(l->last));
 	l->count++;
 	memcpy(l->last, last, strlen(last) + 1);
-	return &l->written;
+	return &l->rows;
 }
 
-/* As listing_end() does of objects. */
-static struct reply
-written_end(struct listing *l, const char *name)
+bool
+listing_add(struct listing *l, json_t *row, const char *last)
+{
+	struct json_text *to = listing_row(l, last);
+
+	if (to != NULL)
+		json_text_value(to, row);
+	json_decref(row);
+	return to != NULL;
+}
+
+struct reply
+listing_end(struct listing *l, enum store_result result, const char *name, const char *what)
 {
 	struct json_text t = { 0 };
 
+	if (result != STORE_OK) {
+		json_text_free(&l->rows);
+		return reply_store(result, what);
+	}
 	json_text_open(&t, '{');
 	json_text_name(&t, name);
 	json_text_open(&t, '[');
-	json_text_piece(&t, &l->written);
+	json_text_piece(&t, &l->rows);
 	json_text_close(&t, ']');
 	json_text_name(&t, "next");
 	if (l->more)
@@ -80,47 +72,24 @@ written_end(struct listing *l, const char *name)
 	else
 		json_text_null(&t);
 	json_text_close(&t, '}');
-	json_text_free(&l->written);
+	json_text_free(&l->rows);
 	return reply_written(200, &t);
 }
 
 struct reply
-listing_end(struct listing *l, enum store_result result, const char *name, const char *what)
+listing_refuse(void)
 {
-	json_t *rows = l->rows;
-
-	l->rows = NULL;
-	if (result != STORE_OK) {
-		json_decref(rows);
-		json_text_free(&l->written);
-		return reply_store(result, what);
-	}
-	if (rows == NULL)
-		return reply_failed();
-	if (l->count > 0) {
-		json_decref(rows);
-		return written_end(l, name);
-	}
-	return reply_json(
-	    200, json_pack("{s:o, s:s?}", name, rows, "next", l->more ? l->last : NULL));
-}
-
-struct reply
-listing_refuse(struct listing *l)
-{
-	json_decref(l->rows);
-	l->rows = NULL;
 	return reply_bad_field("after", "is not what \"next\" of the page before said");
 }
 
 bool
-listing_after_id(struct listing *l, uint64_t *ret, struct reply *refused)
+listing_after_id(const struct listing *l, uint64_t *ret, struct reply *refused)
 {
 	*ret = 0;
 	if (l->page.after[0] == '\0')
 		return true;
 	if (token_plausible(l->page.after, 16) && hex_u64(ret, l->page.after, UINT64_MAX))
 		return true;
-	*refused = listing_refuse(l);
+	*refused = listing_refuse();
 	return false;
 }

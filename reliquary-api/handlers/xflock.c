@@ -62,7 +62,7 @@ handle_xflock_list(const struct call *c)
 	if (!listing_begin(&l, c, &refused))
 		return refused;
 	if (!place_read(l.page.after, &flock, &other))
-		return listing_refuse(&l);
+		return listing_refuse();
 	result =
 	    xflock_list(c->store, c->who.account, flock, other, listing_want(&l), xflock_show, &l);
 	return listing_end(&l, result, "xflocks", "account");

@@ -3,6 +3,7 @@
 
 #include "base/hex.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -17,11 +18,17 @@ head_begin(struct head *h, struct request *rq, const struct proxies *proxies)
 	rq->length = -1;
 }
 
-static void
-refuse(struct head *h, const char *why)
+/* What is wrong first is what is said. */
+__attribute__((format(printf, 2, 3))) static void
+refuse(struct head *h, const char *format, ...)
 {
-	if (h->wrong == NULL)
-		h->wrong = why;
+	va_list args;
+
+	if (h->wrong[0] != '\0')
+		return;
+	va_start(args, format);
+	vsnprintf(h->wrong, sizeof(h->wrong), format, args);
+	va_end(args);
 }
 
 /* Letters, digits and the marks that a token may hold (RFC 9110, 5.6.2). */
@@ -35,6 +42,17 @@ name_is_token(const char *name)
 	return name[0] != '\0' && name[strspn(name, allowed)] == '\0';
 }
 
+/* Blanks within a value are fine, whatever else is not seen could be taken for the end of it. */
+static bool
+value_is_clean(const char *value)
+{
+	for (; *value != '\0'; value++) {
+		if (((unsigned char)*value < ' ' && *value != '\t') || *value == 0x7f)
+			return false;
+	}
+	return true;
+}
+
 /* Is it this word, in any case, followed by one of the characters in ends or nothing? */
 static bool
 begins_with(const char *text, const char *word, const char *ends)
@@ -46,22 +64,10 @@ begins_with(const char *text, const char *word, const char *ends)
 }
 
 static void
-read_host(struct head *h, const char *value)
-{
-	(void)value; /* there is one service here, whatever it is called */
-	if (h->has_host)
-		refuse(h, "there is more than one Host");
-	h->has_host = true;
-}
-
-static void
 read_length(struct head *h, const char *value)
 {
 	uint64_t length;
 
-	if (h->has_length)
-		refuse(h, "there is more than one Content-Length");
-	h->has_length = true;
 	if (!decimal_u64(&length, value, INT64_MAX)) {
 		refuse(h, "Content-Length is no number");
 		return;
@@ -120,7 +126,7 @@ read_repeat_key(struct head *h, const char *value)
 {
 	size_t len = strlen(value);
 
-	if (len >= sizeof(h->rq->repeat_key) || h->rq->repeat_key[0] != '\0') {
+	if (len >= sizeof(h->rq->repeat_key)) {
 		h->rq->repeat_overflow = true;
 		return;
 	}
@@ -185,59 +191,54 @@ read_accept(struct head *h, const char *value)
 	}
 }
 
-/*
- * A line that begins with a blank goes on with the field before it.  The library adds what it says
- * to that field's name instead, so that a body whose length stands there would be taken for the
- * next request: one that no proxy before us has seen.
- */
-static bool
-is_folded(const char *name)
-{
-	static const char *const framing[] = { "Content-Length", "Transfer-Encoding" };
-
-	for (size_t i = 0; i < sizeof(framing) / sizeof(framing[0]); i++) {
-		size_t len = strlen(framing[i]);
-
-		if (strncasecmp(name, framing[i], len) == 0 && name[len] != '\0')
-			return true;
-	}
-	return false;
-}
-
 static void
 read_forwarded(struct head *h, const char *value)
 {
 	forwarded_read(&h->forwarded, h->proxies, value);
 }
 
+enum { HOST = 0, LENGTH }; /* where they stand below */
+
+/* Of what is there once, two would be understood in two ways. */
 static const struct {
 	const char *name;
-	void (*read)(struct head *h, const char *value);
+	void (*read)(struct head *h, const char *value); /* NULL: it only has to be there */
+	bool once;
 } readers[] = {
-	{ "Host", read_host },
-	{ "Content-Length", read_length },
-	{ "Transfer-Encoding", read_encoding },
-	{ "Expect", read_expectation },
-	{ "x-token", read_token },
-	{ "Authorization", read_authorization },
-	{ "Idempotency-Key", read_repeat_key },
-	{ "Content-Type", read_type },
-	{ "Accept", read_accept },
-	{ "X-Forwarded-For", read_forwarded },
+	[HOST] = { "Host", NULL, true },
+	[LENGTH] = { "Content-Length", read_length, true },
+	{ "Transfer-Encoding", read_encoding, false }, /* says so itself */
+	{ "Expect", read_expectation, true },
+	{ "x-token", read_token, true },
+	{ "Authorization", read_authorization, true },
+	{ "Idempotency-Key", read_repeat_key, true },
+	{ "Content-Type", read_type, true },
+	{ "Accept", read_accept, false },
+	{ "X-Forwarded-For", read_forwarded, false },
 };
+
+static bool
+has(const struct head *h, unsigned n)
+{
+	return (h->seen & 1u << n) != 0;
+}
 
 void
 head_field(struct head *h, const char *name, const char *value)
 {
 	if (!name_is_token(name))
 		refuse(h, "the name of a field is malformed");
-	if (is_folded(name))
-		refuse(h, "a field that says where the body ends goes over two lines");
-	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
-		if (strcasecmp(readers[i].name, name) == 0) {
-			readers[i].read(h, value != NULL ? value : "");
-			return;
-		}
+	if (!value_is_clean(value))
+		refuse(h, "there is a control character in a field");
+	for (unsigned n = 0; n < sizeof(readers) / sizeof(readers[0]); n++) {
+		if (strcasecmp(readers[n].name, name) != 0)
+			continue;
+		if (readers[n].once && has(h, n))
+			refuse(h, "there is more than one %s", readers[n].name);
+		h->seen |= 1u << n;
+		if (readers[n].read != NULL)
+			readers[n].read(h, value);
+		return;
 	}
 }
 
@@ -246,15 +247,15 @@ head_end(struct head *h, const char *version, const struct endpoint *peer)
 {
 	bool old = strcmp(version, "HTTP/1.0") == 0;
 
-	if (!h->has_host && !old)
+	if (!has(h, HOST) && !old)
 		refuse(h, "there is no Host");
 	if (h->chunked && old)
 		refuse(h, "HTTP/1.0 knows no Transfer-Encoding");
-	if (h->chunked && h->has_length)
+	if (h->chunked && has(h, LENGTH))
 		refuse(h, "there is a Content-Length and a Transfer-Encoding");
 	h->rq->wants_text = h->text_q > h->json_q && h->text_q >= h->any_q;
 	h->rq->from = forwarded_from(&h->forwarded, h->proxies, peer);
-	return h->wrong == NULL;
+	return h->wrong[0] == '\0';
 }
 
 bool

@@ -16,15 +16,16 @@ struct head {
 	struct request *rq;
 	const struct proxies *proxies;
 	struct forwarded forwarded;
-	const char *wrong; /* a sentence about the first thing that is; NULL */
-	bool has_length, has_host, chunked, expects_continue;
+	char wrong[64]; /* a sentence about the first thing that is; "" */
+	unsigned seen;  /* a bit for each field that was there (head.c's readers) */
+	bool chunked, expects_continue;
 	unsigned text_q, json_q, any_q; /* Accept, in thousandths */
 };
 
 /* proxies must live as long; rq->length is -1 from here on. */
 void head_begin(struct head *h, struct request *rq, const struct proxies *proxies);
 
-/* value: NULL when there is no colon. */
+/* The next field. */
 void head_field(struct head *h, const char *name, const char *value);
 
 /* After the last field; false when the head is not to be trusted: h->wrong says why. */

@@ -191,6 +191,10 @@ put_piece(const char *piece, size_t len, void *text)
 void
 json_text_value(struct json_text *t, const json_t *json)
 {
+	if (json == NULL) {
+		t->failed = true;
+		return;
+	}
 	switch (json_typeof(json)) {
 	case JSON_OBJECT:
 		put_members(t, json);

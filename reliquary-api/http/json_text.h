@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * JSON as text, without Jansson's objects in between where they would cost more than the rest of
- * an answer: a list of five devices is some hundred pieces of memory to it.
+ * How every answer becomes text: Jansson's objects, and rows that are written at once, where the
+ * objects would cost more than the rest of the answer.  A list of five devices is some hundred
+ * pieces of memory to it, and takes half as much CPU again (docs/performance.md).
  *
  *	struct json_text t = { 0 };
  *
@@ -32,7 +33,7 @@ void json_text_name(struct json_text *t, const char *name);
 void json_text_string(struct json_text *t, const char *text); /* UTF-8 */
 void json_text_integer(struct json_text *t, json_int_t value);
 void json_text_null(struct json_text *t);
-void json_text_value(struct json_text *t, const json_t *json);
+void json_text_value(struct json_text *t, const json_t *json); /* NULL: it could not be made */
 
 /* What was written elsewhere, as it is. */
 void json_text_piece(struct json_text *t, const struct json_text *piece);

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *const methods[] = {
 	[METHOD_GET] = "GET",
@@ -100,6 +101,35 @@ request_query_read(struct request *rq, const char *text)
 		if (*text == '&')
 			text++;
 	}
+}
+
+/* Of "http://host/path" the path: there is one service here, whatever it is called. */
+static const char *
+path_of(const char *target)
+{
+	static const char *const schemes[] = { "http://", "https://" };
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t len = strlen(schemes[i]);
+
+		if (strncasecmp(target, schemes[i], len) == 0)
+			return target + len + strcspn(target + len, "/?");
+	}
+	return target;
+}
+
+void
+request_target_read(struct request *rq, const char *target)
+{
+	const char *path = path_of(target);
+	size_t len = strcspn(path, "?");
+
+	if (len < sizeof(rq->path)) {
+		memcpy(rq->path, path, len);
+		rq->path[len] = '\0';
+	}
+	if (path[len] == '?')
+		request_query_read(rq, path + len + 1);
 }
 
 const char *

@@ -68,6 +68,12 @@ struct request {
 enum method method_parse(const char *text);
 const char *method_name(enum method method);
 
+/*
+ * What stands between method and version: "/path?query", or the same behind "http://host", which
+ * does not count.  *rq is all zero before.
+ */
+void request_target_read(struct request *rq, const char *target);
+
 /* Splits "a=1&b=2" (percent-decoded, '+' is a blank); what does not fit sets query_overflow. */
 void request_query_read(struct request *rq, const char *text);
 

@@ -3,6 +3,7 @@
 
 #include "reliquary-api/http/answer.h"
 #include "reliquary-api/http/head.h"
+#include "reliquary-api/http/lines.h"
 #include "reliquary-api/http/upload.h"
 
 #include <stdlib.h>
@@ -30,9 +31,10 @@ struct visit {
 	struct serving *serving;
 	struct MHD_Connection *from;
 	struct connection *connection;
-	const char *line_end; /* of what the library takes for path and query */
+	struct lines lines;
 	enum phase phase;
-	bool begun, chunked;
+	bool begun;
+	bool chunked; /* the connection's last, whatever the library takes for the body's end */
 	_Atomic int later;
 	uint64_t body_begun_ns;
 	size_t body_room;
@@ -52,21 +54,8 @@ wait_for(struct visit *v, enum wait wait, uint64_t ns)
 	connection_wait(v->connection, wait, v->serving->clock().mono_ns + ns);
 }
 
-static void
-read_uri(struct request *rq, const char *uri)
-{
-	size_t len = strcspn(uri, "?");
-
-	if (len < sizeof(rq->path)) {
-		memcpy(rq->path, uri, len);
-		rq->path[len] = '\0';
-	}
-	if (uri[len] == '?')
-		request_query_read(rq, uri + len + 1);
-}
-
 void *
-serving_line(void *serving, const char *uri, struct MHD_Connection *from)
+serving_line(void *serving, const char *target, struct MHD_Connection *from)
 {
 	struct serving *s = serving;
 	const union MHD_ConnectionInfo *info =
@@ -81,8 +70,8 @@ serving_line(void *serving, const char *uri, struct MHD_Connection *from)
 	v->serving = s;
 	v->from = from;
 	v->connection = info->socket_context;
-	v->line_end = uri + strlen(uri);
-	read_uri(&v->x.rq, uri);
+	lines_target(&v->lines, target);
+	request_target_read(&v->x.rq, target);
 	return v;
 }
 
@@ -110,7 +99,7 @@ answer(struct visit *v, bool close)
 
 	if (v->x.reply.status == 0)
 		v->x.reply = reply_failed();
-	close = close || atomic_load_explicit(&s->draining, memory_order_relaxed);
+	close = close || v->chunked || atomic_load_explicit(&s->draining, memory_order_relaxed);
 	if (!answer_queue(&v->answer, v->from, &v->x.reply, close))
 		return MHD_NO;
 	if (v->x.rq.method != METHOD_HEAD)
@@ -127,44 +116,46 @@ answer_and_close(struct visit *v)
 	return answer(v, true);
 }
 
+/* What is asked of each field, on its way from the library. */
+struct reading {
+	struct head *head;
+	struct lines *lines;
+};
+
 static enum MHD_Result
-read_one_field(void *head, enum MHD_ValueKind kind, const char *name, const char *value)
+read_one_field(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
 {
+	struct reading *r = arg;
+
 	(void)kind;
-	head_field(head, name, value);
+	if (value == NULL)
+		value = "";
+	lines_field(r->lines, name, value);
+	head_field(r->head, name, value);
 	return MHD_YES;
-}
-
-/*
- * The library takes a NUL in the line for the end of its path, so that "/v1/flocks/ID<NUL>/devices"
- * would name the flock.  What it overlooks lies between that end and the version, which follows it
- * at once otherwise; far away from it is a version that was not said.
- */
-static bool
-line_holds_nul(const struct visit *v, const char *version)
-{
-	uintptr_t end = (uintptr_t)v->line_end, at = (uintptr_t)version;
-
-	return at > end + 1 && at - end <= v->serving->header_max;
 }
 
 /* False with the reply. */
 static bool
-read_head(struct visit *v, struct head *h, const char *version)
+read_head(struct visit *v, struct head *h, const char *method, const char *version)
 {
-	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(v->from, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	struct reading r = { h, &v->lines };
+	size_t size =
+	    MHD_get_connection_info(v->from, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
 
 	head_begin(h, &v->x.rq, &v->serving->proxies);
-	MHD_get_connection_values(v->from, MHD_HEADER_KIND, read_one_field, h);
+	lines_begin(&v->lines, method, version);
+	MHD_get_connection_values(v->from, MHD_HEADER_KIND, read_one_field, &r);
 	if (!head_end(h, version, &v->connection->peer))
 		reply_instead(v, reply_problem(400, "malformed", "%s", h->wrong));
-	else if (info != NULL && info->header_size > v->serving->header_max)
+	else if (!lines_end(&v->lines, method + size))
+		reply_instead(v, reply_problem(400, "malformed",
+				     "a line of the head goes on in the next one, ends without CR "
+				     "LF, or holds a NUL or a blank too many"));
+	else if (size > v->serving->header_max)
 		reply_instead(v, reply_problem(431, "too-large",
 				     "the head of the request is longer than %zu bytes",
 				     v->serving->header_max));
-	else if (line_holds_nul(v, version))
-		reply_instead(v, reply_problem(400, "malformed", "there is a NUL in the path"));
 	else
 		return true;
 	return false;
@@ -203,7 +194,7 @@ take_head(struct visit *v, const char *method, const char *version)
 	v->x.begun_ns = s->clock().mono_ns;
 	v->body_begun_ns = v->x.begun_ns;
 	v->x.rq.method = method_parse(method);
-	if (!read_head(v, &h, version))
+	if (!read_head(v, &h, method, version))
 		return answer_and_close(v);
 
 	v->phase = PHASE_BODY;

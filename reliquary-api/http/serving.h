@@ -24,7 +24,7 @@ struct serving {
 };
 
 /* The line of the request is there: what comes of it is handed to the others as *visit. */
-void *serving_line(void *serving, const char *uri, struct MHD_Connection *from);
+void *serving_line(void *serving, const char *target, struct MHD_Connection *from);
 
 /* Called again and again by the library: with the head, pieces of the body, and at its end. */
 enum MHD_Result serving_step(void *serving, struct MHD_Connection *from, const char *url,

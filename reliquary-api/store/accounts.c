@@ -7,7 +7,7 @@
 
 #define ACCOUNT_COLUMNS                                                                            \
 	"SELECT a.id, a.share_id, a.created, a.expires, a.suspended, a.max_flocks, a.bw_limit,"    \
-	" a.registration, (SELECT count(*) FROM flocks f WHERE f.account = a.id) FROM accounts a"
+	" a.registration, a.flocks FROM accounts a"
 
 enum store_result
 account_create(struct session *s, const struct account_new *a, struct account_id *ret)
@@ -119,8 +119,17 @@ account_set_key(struct session *s, struct account_id id, const struct hash32 *ke
 	return query_run(&q);
 }
 
-enum store_result
-account_set_quota(struct session *s, struct account_id id, uint64_t max_flocks, uint64_t bw_limit)
+/* Ends what whole_begin() began: with changes noted when the account is served otherwise now. */
+static enum store_result
+account_end(struct session *s, enum store_result result, struct account_id id, int64_t now)
+{
+	if (result == STORE_OK)
+		result = change_note_account(s, id.value, CHANGE_MADE, now);
+	return whole_end(s, result);
+}
+
+static enum store_result
+quota_set(struct session *s, struct account_id id, uint64_t max_flocks, uint64_t bw_limit)
 {
 	static const char sql[] = "UPDATE accounts SET max_flocks = ?, bw_limit = ? WHERE id = ?";
 	struct query q = query_begin(s, sql);
@@ -131,13 +140,35 @@ account_set_quota(struct session *s, struct account_id id, uint64_t max_flocks, 
 	return query_run(&q);
 }
 
-/* Ends what whole_begin() began: with changes noted when the account is served otherwise now. */
+/* STORE_NONE: no device of the account has more. */
 static enum store_result
-account_end(struct session *s, enum store_result result, struct account_id id, int64_t now)
+devices_cut(struct session *s, struct account_id id, uint64_t bw_limit)
 {
-	if (result == STORE_OK)
-		result = change_note_account(s, id.value, CHANGE_MADE, now);
-	return whole_end(s, result);
+	static const char sql[] =
+	    "UPDATE devices SET bw_limit = ?2 WHERE bw_limit > ?2 AND flock IN"
+	    " (SELECT id FROM flocks WHERE account = ?1)";
+	struct query q = query_begin(s, sql);
+
+	query_int(&q, id.value);
+	query_int(&q, (int64_t)bw_limit);
+	return query_run(&q);
+}
+
+enum store_result
+account_set_quota(
+    struct session *s, struct account_id id, uint64_t max_flocks, uint64_t bw_limit, int64_t now)
+{
+	enum store_result result = whole_begin(s);
+
+	if (result != STORE_OK)
+		return result;
+	result = quota_set(s, id, max_flocks, bw_limit);
+	if (result != STORE_OK)
+		return whole_end(s, result);
+	result = devices_cut(s, id, bw_limit);
+	if (result == STORE_NONE)
+		return whole_end(s, STORE_OK);
+	return account_end(s, result, id, now);
 }
 
 static enum store_result

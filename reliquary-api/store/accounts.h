@@ -59,8 +59,10 @@ enum store_result account_set_key(
     struct session *s, struct account_id id, const struct hash32 *key_hash);
 enum store_result account_set_suspended(
     struct session *s, struct account_id id, bool suspended, int64_t now);
+
+/* Devices that have more than bw_limit are cut to it. */
 enum store_result account_set_quota(
-    struct session *s, struct account_id id, uint64_t max_flocks, uint64_t bw_limit);
+    struct session *s, struct account_id id, uint64_t max_flocks, uint64_t bw_limit, int64_t now);
 
 /* With flocks, devices, bundles, xflocks, tokens, events. */
 enum store_result account_delete(struct session *s, struct account_id id, int64_t now);

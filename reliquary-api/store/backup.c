@@ -2,6 +2,8 @@
 #include "reliquary-api/store/copy.h"
 #include "reliquary-api/store/session.h"
 
+#include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 
 /* Its name, or a link to it: the copy would take the place of what is in use. */
@@ -12,6 +14,46 @@ is_the_same(const char *path, const char *to)
 
 	return stat(path, &a) == 0 && stat(to, &b) == 0 && a.st_dev == b.st_dev &&
 	       a.st_ino == b.st_ino;
+}
+
+/* Services work on databases with a log; a copy has none before one does. */
+static bool
+is_copy(const struct store *s, struct fault *why)
+{
+	sqlite3 *db = connection_open_untouched(s, why);
+	sqlite3_stmt *statement = NULL;
+	bool read, ok;
+
+	if (db == NULL)
+		return false;
+	read = sqlite3_prepare_v2(db, "PRAGMA journal_mode", -1, &statement, NULL) == SQLITE_OK &&
+	       sqlite3_step(statement) == SQLITE_ROW;
+	ok = read && strcmp((const char *)sqlite3_column_text(statement, 0), "wal") != 0;
+	if (!read)
+		connection_fault(why, db, s->path);
+	else if (!ok)
+		fault_set(why, "%s: a database that a service works on, no backup", s->path);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return ok;
+}
+
+bool
+store_backup_place(const struct store_options *o, const char *to, struct fault *why)
+{
+	struct store_options there = *o;
+	struct store_version v;
+	struct store s;
+	struct stat st;
+
+	there.path = to;
+	if (stat(to, &st) == -1 && errno == ENOENT)
+		return true;
+	if (is_the_same(o->path, to))
+		return fault_set(why, "%s: this is the database itself", to);
+	if (!store_fill(&s, &there, why) || !store_version(&there, &v, why))
+		return fault_prefix(why, "nothing but an older backup is replaced");
+	return is_copy(&s, why);
 }
 
 bool

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What cathedrals must hear of.  One row a subject, which moves to the end when it changes again:
- * as many rows as there are subjects, however often they change.
+ * no more rows than subjects, however often they change.  Those of subjects that are gone go
+ * after a while, too.
  */
 #include "reliquary-api/store/feed.h"
 #include "reliquary-api/store/parts.h"
 #include "reliquary-api/store/session.h"
+
+/* More changes than can have been made since a copy that is restored. */
+#define LEAP 2000000
 
 /* One row that every writer changes: so numbers are given in the order of the commits. */
 static enum store_result
@@ -89,6 +93,36 @@ uint64_t
 group_noted(const struct session *s)
 {
 	return s->noted;
+}
+
+enum store_result
+change_leap(struct session *s)
+{
+	static const char leap[] =
+	    "UPDATE counters SET value = value + ?1 WHERE name = 'changes' RETURNING value";
+	struct query q = query_begin(s, leap);
+	enum store_result result;
+	int64_t number;
+	bool found;
+
+	query_int(&q, LEAP);
+	found = query_row(&q);
+	number = column_int(&q, 0);
+	result = query_end(&q, found);
+	return result == STORE_OK ? change_forget(s, (uint64_t)number) : result;
+}
+
+enum store_result
+change_forget(struct session *s, uint64_t number)
+{
+	static const char sql[] =
+	    "UPDATE counters SET value = ?1 WHERE name = 'forgotten' AND value < ?1";
+	struct query q = query_begin(s, sql);
+	enum store_result result;
+
+	query_int(&q, (int64_t)number);
+	result = query_run(&q);
+	return result == STORE_NONE ? STORE_OK : result;
 }
 
 enum store_result

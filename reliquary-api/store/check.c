@@ -28,6 +28,9 @@ static const struct rule {
 	    " AND value >= (SELECT coalesce(max(number), 0) FROM changes))" },
 	{ "a change names its flocks the wrong way round",
 	    "SELECT 1 FROM changes WHERE flock_a > flock_b LIMIT 1" },
+	{ "an account's flocks are miscounted",
+	    "SELECT 1 FROM accounts a"
+	    " WHERE flocks <> (SELECT count(*) FROM flocks f WHERE f.account = a.id) LIMIT 1" },
 	{ "an account's quota is below zero",
 	    "SELECT 1 FROM accounts WHERE max_flocks < 0 OR bw_limit < 0 LIMIT 1" },
 };

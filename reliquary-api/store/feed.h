@@ -27,6 +27,15 @@ struct change {
  */
 enum store_result change_bounds(struct session *s, uint64_t *last, uint64_t *forgotten);
 
+/* Changes up to this number are not all there any more. */
+enum store_result change_forget(struct session *s, uint64_t number);
+
+/*
+ * For a copy of the past that takes the place of what cathedrals have heard from: numbers go on far
+ * ahead, and those before are forgotten, so that all of them begin anew.
+ */
+enum store_result change_leap(struct session *s);
+
 /* The last that this session noted, whether it was kept or not; 0: none. */
 uint64_t group_noted(const struct session *s);
 

@@ -9,9 +9,8 @@ flock_create(struct session *s, struct account_id account, struct flock_id id, c
     int64_t now)
 {
 	static const char sql[] = "INSERT INTO flocks (account, id, label, created)"
-				  " SELECT a.id, ?2, ?3, ?4 FROM accounts a WHERE a.id = ?1 AND"
-				  " (SELECT count(*) FROM flocks f WHERE f.account = a.id)"
-				  " < a.max_flocks";
+				  " SELECT a.id, ?2, ?3, ?4 FROM accounts a"
+				  " WHERE a.id = ?1 AND a.flocks < a.max_flocks";
 	enum store_result result;
 	struct query q;
 

@@ -69,9 +69,9 @@ struct joins_seen {
 
 /*
  * Lets end what is due, at most limit rows of each kind: tokens unused or ended, accounts that
- * ended long ago, joins, enrolments, invitations, spent challenges, first answers, old events,
- * changes of what is gone; and notes the change for accounts that just ended.  *more: there is more
- * to do.
+ * ended long ago, joins, enrolments, invitations, spent challenges, first answers, old events
+ * and changes; and notes the change for accounts that just ended.  Accounts go whole, the last one
+ * of a run with more rows than limit if it has them.  *more: there is more to do.
  */
 struct upkeep {
 	int64_t now;

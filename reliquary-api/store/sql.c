@@ -306,6 +306,12 @@ query_run(struct query *q)
 	return query_end(q, row || (q->code == SQLITE_DONE && sqlite3_changes(q->session->db) > 0));
 }
 
+uint64_t
+rows_changed(const struct session *s)
+{
+	return (uint64_t)sqlite3_total_changes64(s->db);
+}
+
 enum store_result
 session_command(struct session *s, const char *sql)
 {

@@ -69,6 +69,9 @@ enum store_result query_end(struct query *q, bool found);
 /* Steps once, for statements without rows; found: something was changed. */
 enum store_result query_run(struct query *q);
 
+/* How many rows statements of this session changed, with those that went along by themselves. */
+uint64_t rows_changed(const struct session *s);
+
 /*
  * Around an operation of several statements, so that all happen or none: a step inside a group, a
  * transaction of its own otherwise.  whole_end() keeps them when result is STORE_OK, undoes them

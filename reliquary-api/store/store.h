@@ -66,6 +66,9 @@ bool store_check(struct session *s, struct fault *why);
 /* A consistent copy of a running database in one file, atomically in its place. */
 bool store_backup(const struct store_options *o, const char *to, struct fault *why);
 
+/* May a backup of it be put to that place, where nothing is, or an older backup? */
+bool store_backup_place(const struct store_options *o, const char *to, struct fault *why);
+
 struct session *session_open_reader(struct store *s, struct fault *why);
 struct session *session_open_writer(struct store *s, struct fault *why);
 void session_close(struct session *s); /* NULL is fine */

@@ -200,34 +200,24 @@ account_end(struct session *s, const struct upkeep *u)
 	return result == STORE_OK ? account_delete(s, account, u->now) : result;
 }
 
-/* Takes one after the other until there is none, or limit were taken. */
+/*
+ * Takes one after the other until there is none, or limit rows changed: what belongs to one account
+ * may be thousands.
+ */
 static enum store_result
 accounts_each(struct session *s, struct upkeep *u,
     enum store_result (*take)(struct session *s, const struct upkeep *u), uint64_t *taken)
 {
+	uint64_t before = rows_changed(s);
 	enum store_result result = STORE_OK;
 
-	for (*taken = 0; *taken < u->limit; (*taken)++) {
+	for (*taken = 0; rows_changed(s) - before < u->limit; (*taken)++) {
 		result = take(s, u);
 		if (result != STORE_OK)
 			return result == STORE_NONE ? STORE_OK : result;
 	}
 	u->more = true;
 	return STORE_OK;
-}
-
-/* Up to where changes are not all there any more. */
-static enum store_result
-forgotten_up_to(struct session *s, int64_t number)
-{
-	static const char sql[] =
-	    "UPDATE counters SET value = ?1 WHERE name = 'forgotten' AND value < ?1";
-	struct query q = query_begin(s, sql);
-	enum store_result result;
-
-	query_int(&q, number);
-	result = query_run(&q);
-	return result == STORE_NONE ? STORE_OK : result;
 }
 
 static enum store_result
@@ -252,7 +242,7 @@ changes_forget(struct session *s, struct upkeep *u)
 	result = query_end(&q, true);
 	u->ended += count;
 	u->more = u->more || count == u->limit;
-	return result == STORE_OK && count > 0 ? forgotten_up_to(s, last) : result;
+	return result == STORE_OK && count > 0 ? change_forget(s, (uint64_t)last) : result;
 }
 
 static enum store_result

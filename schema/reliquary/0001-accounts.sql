@@ -17,6 +17,7 @@ CREATE TABLE accounts (
   expires      INTEGER NOT NULL,
   suspended    INTEGER NOT NULL DEFAULT 0 CHECK (suspended IN (0, 1)),
   served       INTEGER NOT NULL DEFAULT 1 CHECK (served IN (0, 1)), -- do cathedrals serve it?
+  flocks       INTEGER NOT NULL DEFAULT 0 CHECK (flocks >= 0), -- what it has: by triggers
   max_flocks   INTEGER NOT NULL,
   bw_limit     INTEGER NOT NULL,                  -- Mbit/s a device of it may have at most
   registration TEXT    NOT NULL                   -- the policy that let it in
@@ -46,6 +47,12 @@ CREATE TABLE flocks (
   created INTEGER NOT NULL,
   PRIMARY KEY (account, id)
 ) STRICT, WITHOUT ROWID;
+CREATE TRIGGER flock_comes AFTER INSERT ON flocks BEGIN
+  UPDATE accounts SET flocks = flocks + 1 WHERE id = NEW.account;
+END;
+CREATE TRIGGER flock_goes AFTER DELETE ON flocks BEGIN
+  UPDATE accounts SET flocks = flocks - 1 WHERE id = OLD.account;
+END;
 
 -- What owners approved.
 CREATE TABLE devices (

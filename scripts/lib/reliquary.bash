@@ -14,9 +14,15 @@ set -uf -o pipefail
 export LC_ALL=C # ranges of characters are of bytes, and messages as the tests know them
 umask 077       # nothing that is made here is ever readable by others, not for a moment
 
+# A variable that came with the environment goes on to every program that is run: not with what is
+# put into it here.
+export -n TOKEN REPLY BODY all bytes enrolment invite line request secret value
+
 VERSION=0.1.0
 PROGRAM=${0##*/}
 FILES=${RELIQUARY:-${HOME:-/nonexistent}/.config/reliquary}
+# Other programs are told of files in it: they may run elsewhere, or take "-" for an option.
+[[ $FILES == /* ]] || FILES=$PWD/$FILES
 
 # How a command ends.
 REFUSED=1  # the service said no, or something here stands in the way
@@ -401,7 +407,7 @@ WRONG=  # what curl says went wrong
 curl_run() {
 	local all options=() ended
 
-	read -ra options <<<"${RELIQUARY_CURL_OPTS:-}"
+	read -d '' -ra options <<<"${RELIQUARY_CURL_OPTS:-}"
 	all=$(curl_settings "$@" | curl -q --config - ${options[@]+"${options[@]}"} |
 		head -c "$SIZE_MAX" | tr '\0' '\1')
 	ended=$?
@@ -506,6 +512,12 @@ accepted() {
 	nonsense "status $STATUS"
 }
 
+# deleted: ends unless the service did it; it says so in one way, which no page in between does.
+deleted() {
+	accepted
+	[ "$STATUS" = 204 ] || nonsense "status $STATUS"
+}
+
 nonsense() {
 	die "$NONSENSE" "$API does not answer as a Reliquary does ($1)"
 }
@@ -519,9 +531,9 @@ answer() {
 # The answer as it came.
 print_answer() {
 	if [ -t 1 ]; then
-		printf '%s\n' "$BODY" | sed 's/\xc2[\x80-\x9f]/ /g'
+		printf '%s\n' "${BODY%$'\n'}" | sed 's/\xc2[\x80-\x9f]/ /g'
 	else
-		printf '%s\n' "$BODY"
+		printf '%s\n' "${BODY%$'\n'}"
 	fi
 }
 

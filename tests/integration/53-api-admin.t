@@ -6,7 +6,7 @@
 # shellcheck source=api.sh
 . "$HERE/api.sh"
 
-plan 107
+plan 121
 
 # row WORD...: the line of the last list that begins with the first word has the others, too.
 row() {
@@ -16,6 +16,11 @@ row() {
 	for word in "${@:2}"; do
 		[[ " $line " == *" $word "* ]] || return 1
 	done
+}
+
+# names_in FOLDER PREFIX
+names_in() {
+	find "$1" -maxdepth 1 -name "$2*" -printf '%f\n' | sort | tr '\n' ' '
 }
 
 # --- accounts ---
@@ -161,6 +166,14 @@ is "$(admin invite list --json)" "" "until it is taken back"
 refuses 1 'there is no such invitation' "once" --data "$DATA" invite delete "$id"
 refuses 2 '"0" is not|0 is not within' "good for nothing" --data "$DATA" invite create --uses 0
 is "$(admin stats --json | jq -c '[.accounts, .flocks, .bundles, .cathedrals]')" "[1,2,1,1]" "numbers"
+refuses 2 '--expires-in: 0s is not within 1s' "options are called as they are written" \
+	--data "$DATA" invite create --expires-in 0s
+refuses 2 'account list takes no --with-key' "in every refusal" \
+	--data "$DATA" account list --with_key
+for label in $'\xff' $'a\e[2Jb' $'a\nb' "$(printf 'x%.0s' {1..65})"; do
+	refuses 2 '--label: a label is at most 64 bytes of UTF-8' "no label" \
+		--data "$DATA" invite create --label "$label"
+done
 like "$(admin stats)" 'flocks +2' "for people, too"
 
 # --- backup ---
@@ -195,11 +208,24 @@ is "$(stat -c '%a %s' backups/two.key) $(cmp backups/two.key "$DATA/key" 2>&1)" 
 upload "$anna_flock"
 admin backup backups/two --with-key >out.txt
 is "$? $(find backups/two.bundles -type f | wc -l)" "0 1" "a later one takes its place"
+cp "$DATA/reliquary.db-wal" backups/two.part-wal
+cp "$DATA/reliquary.db-wal" stale-wal
+ask -H "x-token: $anna" -X PATCH --json '{"label": "later"}' "/v1/flocks/$anna_flock"
+said=$(admin backup backups/two --with-key 2>&1)
+is "$? $(names_in backups two)" "0 two two.bundles two.key " \
+	"what a backup left that was killed does not get into the next one" || note "$said"
 mkdir apart
 mount -t tmpfs tmpfs apart && chmod 700 apart
 admin backup apart/three >out.txt
 ok $? "a backup on another file system"
 is "$(cat apart/three.bundles/* | sha256sum)" "$(sha256sum <bundle)" "has the bundle's very bytes"
+inode=$(stat -c %i "$DATA/reliquary.db")
+refuses 1 'reliquary\.db: this is the database itself' "the database is no place for its own copy" \
+	--data "$DATA" backup "$DATA/reliquary.db"
+is "$(stat -c %i "$DATA/reliquary.db")" "$inode" "and is still the one that the service has open"
+refuses 1 'nothing but an older backup is replaced: .*data/key' "nor is what is no backup" \
+	--data "$DATA" backup "$DATA/key"
+is "$(stat -c %s "$DATA/key") $(find "$DATA" -name '*.bundles')" "32 " "nothing has come of these"
 refuses 1 'nosuch/x.*: No such file' "nowhere to put it" --data "$DATA" backup nosuch/x
 refuses 1 'a service is running with this folder' "nothing is restored under a service" \
 	--data "$DATA" restore backups/one
@@ -208,10 +234,14 @@ refuses 1 'a service is running with this folder' "nothing is restored under a s
 
 stop api
 admin account delete "$anna_share" --yes >out.txt
-said=$(admin restore backups/two)
-is "$?" 0 "a restore"
+cp stale-wal "$DATA/reliquary.db.restoring-wal"
+changes=$(admin stats --json | jq .changes)
+said=$(admin restore backups/two 2>&1)
+is "$?" 0 "a restore, after one that was killed" || note "$said"
 like "$said" 'restored, with 1 bundle' "says what came back"
 like "$said" 'reliquary\.db\.before-restore-20[0-9]{6}T[0-9]{6}Z: the database that was' "and what went"
+between "$(admin stats --json | jq .changes)" $((changes + 1500000)) $((changes + 2000001)) \
+	"and cathedrals cannot take the past for what they have heard already"
 aside=$(find "$DATA" -name 'reliquary.db.before-restore-*Z')
 is "$(find "$DATA" -name '*-wal' -o -name '*-shm' -o -name '*restoring*')" "" "and leaves nothing half"
 start_api api
@@ -232,9 +262,22 @@ rm "$DATA/bundles/$file"
 mount -o remount,ro apart
 admin restore apart/three >out.txt
 is "$? $(cmp hidden "$DATA/bundles/$file" 2>&1)" "0 " "a restore from one that cannot be written brings it back"
+# shellcheck disable=SC2016 # perl's variables
+perl -e '$SIG{TERM} = sub { print "$missed\n"; exit };
+	$missed = 0;
+	for (;;) { -e $ARGV[0] or $missed++ }' "$DATA/reliquary.db" >missed.txt &
+watcher=$!
 admin restore "$aside" >out.txt
 is "$? $(admin stats --json | jq .accounts)" "0 0" "the other way round, too"
+kill $watcher
+wait $watcher
+is "$(cat missed.txt)" 0 "at no moment was there no database"
 is "$(find "$DATA" -maxdepth 1 -type f -name '*.before-restore-*' | wc -l)" 3 "each time the one before is kept"
+
+rm "$DATA/reliquary.db"
+cp stale-wal "$DATA/reliquary.db-wal"
+admin restore "$aside" >out.txt
+is "$? $(admin stats --json | jq .accounts)" "0 0" "a log that lost its database spoils none"
 
 cp backups/two damaged
 cp -r backups/two.bundles damaged.bundles

@@ -27,7 +27,7 @@ export -f hook_expire
 export DATA
 
 page_cut api-guide
-plan $((TESTS_OF + 8))
+plan $((TESTS_OF + 9))
 
 start api - reliquary-api serve --data "$DATA" --listen 127.0.0.1:443 --pow-bits 12 \
 	--tls-cert cert.pem --tls-key key.pem

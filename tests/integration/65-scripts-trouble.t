@@ -62,7 +62,7 @@ log_in() {
 	chmod 400 "$RELIQUARY/token"
 }
 
-plan 207
+plan 216
 
 # --- command lines ---
 
@@ -204,6 +204,8 @@ printf 'SLOW 20\nHTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{' >"$WEB/answer"
 begin=$(now_ms)
 RELIQUARY_CURL_OPTS='--max-time 1' wrong "an answer that does not come" 3 'cannot be reached'
 between $(($(now_ms) - begin)) 900 8000 "RELIQUARY_CURL_OPTS says how long to wait"
+RELIQUARY_CURL_OPTS=$'--max-time 5\n--no-such-option' wrong "a second line of them is read, too" 2 \
+	'RELIQUARY_CURL_OPTS: curl does not understand'
 RELIQUARY_CURL_OPTS='--no-such-option' wrong "options that curl does not know" 2 \
 	'RELIQUARY_CURL_OPTS: curl does not understand'
 stop web
@@ -229,6 +231,11 @@ answer 403 application/problem+json '{"detail": 7}'
 fails 4 'status 403' "a problem that says nothing" reliquary-flock-list
 answer 403 application/json '{"detail": "no"}'
 fails 4 'status 403' "a problem that is not called one" reliquary-flock-list
+answer 200 text/html '<h1>Please log in to the network</h1>'
+fails 4 'status 200' "nothing is deleted by somebody's page" reliquary-flock-delete --yes "$FLOCK"
+fails 4 'status 200' "nor the account" reliquary-account --yes delete
+[ -e "$RELIQUARY/token" ]
+ok $? "whose token stays"
 
 # --- answers that get lost ---
 
@@ -308,9 +315,17 @@ runs "an account with proof of work" reliquary-register "$API"
 is "$(tail -n 1 "$WEB/request.3" | jq -r .challenge)" aa.bb "answers the challenge"
 nonce=$(tail -n 1 "$WEB/request.3" | jq -r .nonce)
 like "$(printf 'aa.bb%s' "$nonce" | b2sum -l 256)" '^00' "with work that can be seen"
+rm "$WEB"/answer*
+answer 200 application/json '{"challenge": "--help", "bits": 0, "expires": "x"}'
+mv "$WEB/answer" "$WEB/answer.5"
 reply 403 application/problem+json \
 	'{"type": "urn:reliquary:problem:proof-of-work", "detail": "work first"}' >"$WEB/answer.4"
-reply 200 application/json '{"challenge": "aa.bb", "bits": 63, "expires": "x"}' >"$WEB/answer.5"
+reply 403 application/problem+json '{"detail": "none"}' >"$WEB/answer.6"
+fails 1 'none$' "a challenge that looks like an option" reliquary-register --force "$API"
+is "$(tail -n 1 "$WEB/request.6" | jq -r '.nonce | length')" 16 "is answered like any other"
+reply 403 application/problem+json \
+	'{"type": "urn:reliquary:problem:proof-of-work", "detail": "work first"}' >"$WEB/answer.7"
+reply 200 application/json '{"challenge": "aa.bb", "bits": 63, "expires": "x"}' >"$WEB/answer.8"
 fails 4 'proof of work of 63 bits' "work for a lifetime is not begun" \
 	reliquary-register --force "$API"
 
@@ -326,6 +341,12 @@ is "$(mode "$in") $(cd "$in" && stat -c '%n:%a:%s' -- * | tr '\n' ' ')" \
 	"its files are as they should be"
 is "$(od -An -v -tx1 "$in/id-36d28dec" | tr -d ' \n')" "$secret" "the secret is in bytes"
 is "$(find "$in" -name ".*" ! -path "$in")" "" "nothing is left over"
+mkdir -m 700 ./-x
+echo "$API" >./-x/api
+RELIQUARY=-x runs "with a folder that looks like an option it joins as well" \
+	reliquary-flock-join "$FLOCK"
+is "$(names "./-x/$FLOCK" | wc -w)" 4 "and has all of its files"
+rm -r ./-x
 unlike "$(asked | tr -d '\0')" 'uthorization' "no token was sent, as none is needed"
 fails 1 'in the flock already' "it does not join twice" reliquary-flock-join "$FLOCK"
 
@@ -403,3 +424,5 @@ fi
 unseen "no secret stood on a command line or in an environment" "$TOKEN" "$KEY" "$secret"
 grep -q '^curl -q --config -$' "$SEEN"
 ok $? "what was run was seen"
+[ ${#TAKEN_NAMES[@]} -gt 80 ] && grep -q '^  environment: TOKEN=taken$' "$SEEN"
+ok $? "with its environment, in which all names were taken"

@@ -3,8 +3,9 @@
 #
 # A page of documentation as something to be run:
 #
-#   page.pl cut PAGE FOLDER           its blocks as files there, in order: NNN.sh and what it prints,
-#                                     NNN.want; NNN.hook for a comment <!-- test: WORD -->
+#   page.pl cut PAGE FOLDER [BEGIN]   its blocks as files there, in order: NNN.sh and what it prints,
+#                                     NNN.want; NNN.hook for a comment <!-- test: WORD -->.  With
+#                                     BEGIN only what stands behind that line.
 #   page.pl match NAMES WANT GOT      does GOT say what WANT says, but for values that are random?
 #
 # Ids and other hexadecimal values of the page are examples: each stands for one real value, the same
@@ -33,13 +34,15 @@ sub spew {
 # What is in no block that is run cannot be held against anything, and would rot: a block of output
 # belongs right behind the commands that print it.
 sub cut {
-	my ($page, $folder) = @_;
+	my ($page, $folder, $begin) = @_;
 	my ($number, $line, $section, $last) = (0, 0, '', '');
 	my ($kind, $text);
 
 	for (split /\n/, slurp($page)) {
 		$line++;
-		if (defined $kind) {
+		if (defined $begin) {
+			undef $begin if $_ eq $begin;
+		} elsif (defined $kind) {
 			if (!/^```$/) {
 				$text .= "$_\n";
 				next;
@@ -69,6 +72,7 @@ sub cut {
 			$last = '';
 		}
 	}
+	die "page.pl: $page: there is no line \"$begin\"\n" if defined $begin;
 	die "page.pl: $page: a block does not end\n" if defined $kind;
 }
 
@@ -135,8 +139,8 @@ sub match {
 	return $same ? 0 : 1;
 }
 
-my %commands = (cut => [\&cut, 2], match => [\&match, 3]);
+my %commands = (cut => [\&cut, 2, 3], match => [\&match, 3, 3]);
 my $command = $commands{shift @ARGV // ''};
-die "usage: page.pl cut PAGE FOLDER | match NAMES WANT GOT\n"
-    if !$command || @ARGV != $command->[1];
+die "usage: page.pl cut PAGE FOLDER [BEGIN] | match NAMES WANT GOT\n"
+    if !$command || @ARGV < $command->[1] || @ARGV > $command->[2];
 exit($command->[0]->(@ARGV) ? 1 : 0);

@@ -6,10 +6,11 @@
 
 DOCS=$(cd "$HERE/../../docs" && pwd)
 
-# page_cut NAME: reads docs/NAME.md; TESTS_OF is how many tests page_run will make of it.
+# page_cut NAME [BEGIN]: reads docs/NAME.md, or what stands behind this line of it; TESTS_OF is how
+# many tests page_run will make of that.
 page_cut() {
 	PAGE=$WORK/page-$1
-	mkdir "$PAGE" && perl "$HERE/page.pl" cut "$DOCS/$1.md" "$PAGE" || exit 1
+	mkdir "$PAGE" && perl "$HERE/page.pl" cut "$DOCS/$1.md" "$PAGE" "${@:2}" || exit 1
 	# shellcheck disable=SC2034 # read by the tests
 	TESTS_OF=$(find "$PAGE" -name '*.sh' -o -name '*.want' | wc -l)
 }

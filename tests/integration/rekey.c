@@ -215,7 +215,7 @@ run_phase(struct rekey *x, uint64_t (*turn)(void *, const struct device_moment *
 		x->ends[i] = (struct end){ .sender = sender_new(m, o->rate, o->size, false) };
 		meter_start(&x->ends[i].meter, m->now.mono_ns);
 	}
-	loop_run(x->probes, 2, &user, m);
+	probes_run(x->probes, 2, &user, m);
 }
 
 /* Whether everything came, once, and every exchange brought traffic under the new SPIs. */

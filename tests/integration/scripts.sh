@@ -21,7 +21,7 @@ PATH=$SPY_PATH
 	printf '%s' "$name"
 	printf ' %q' "$@"
 	echo
-	tr '\0' '\n' </proc/self/environ | sed 's/^/  environment: /'
+	env | sed 's/^/  environment: /'
 } >>"$SEEN"
 exec "$name" "$@"
 END
@@ -32,12 +32,20 @@ for name in basename cat chmod cmp curl cut date dirname env grep head jq ln mkd
 done
 export SEEN SPY_PATH=$PATH
 
+# Whatever the commands call their variables, some user has one of that name in the environment.
+TAKEN_NAMES=()
+for name in $(cat "$HERE"/../../scripts/lib/*.bash "$HERE"/../../scripts/reliquary* |
+	grep -oE '\b[A-Za-z_]+\+?=' | tr -d '+=' | sort -u); do
+	[[ $name =~ ^(PATH|HOME|IFS|LC_ALL|RELIQUARY.*)$ ]] || TAKEN_NAMES+=("$name=taken")
+done
+
 # run COMMAND WORD...: OUT and ERR are what it said, STATUS how it ended.  Nobody is there to be
 # asked; INPUT is its standard input.
 INPUT=
 run() {
 	printf '%s' "$INPUT" >stdin.txt
-	PATH="$SPY:$SCRIPTS:$PATH" "$@" <stdin.txt >out.txt 2>err.txt
+	PATH="$SPY:$SCRIPTS:$PATH" /usr/bin/env -u INPUT "${TAKEN_NAMES[@]}" "$@" \
+		<stdin.txt >out.txt 2>err.txt
 	STATUS=$?
 	OUT=$(tr -d '\0' <out.txt)
 	ERR=$(tr -d '\0' <err.txt)

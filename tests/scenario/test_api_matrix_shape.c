@@ -238,7 +238,7 @@ bodies_of_a_wrong_size_do_nothing(void **state)
 
 #define TIMES_8(x) x x x x x x x x
 
-/* In place of an id.  What is no path at all may also be answered by the end of the connection. */
+/* In place of an id.  What cannot stand in a path at all makes the request malformed. */
 static const struct {
 	const char *text;
 	unsigned status;
@@ -247,7 +247,7 @@ static const struct {
 	{ "0000000000000000", 404 }, { "00000000000000ff", 404 }, { "gggggggggggggg00", 404 },
 	{ "'OR''='", 404 }, { "1;DROP-TABLE-flocks", 404 }, { "\xc3\xa4\xff\x80", 404 },
 	{ "%c0%ae%c0%ae", 404 }, { "..%2f..%2fkey", 404 }, { "..\\..\\key", 404 },
-	{ "../../key", 404 }, { "//", 404 }, { "a b", 0 }, { "\t", 0 }, { "\x01", 404 },
+	{ "../../key", 404 }, { "//", 404 }, { "a b", 400 }, { "\t", 400 }, { "\x01", 400 },
 	{ TIMES_8(TIMES_8("cafe")) "cafecafecafe", 404 },
 	{ TIMES_8(TIMES_8(TIMES_8("00"))), 404 } };
 
@@ -273,8 +273,9 @@ nearly_right(const char *right, char wrong[static 8][64])
 static void
 refuse_id(struct trial *m, const struct route *r, size_t n, const char *text, unsigned status)
 {
-	const struct verdict v = { "a malformed id", status, status == 404 ? "not-found" : NULL,
-		r->body != BODY_UPLOAD };
+	const struct verdict v = { "a malformed id", status,
+		status == 404 ? "not-found" : "malformed",
+		status == 404 && r->body != BODY_UPLOAD };
 	struct route_ask a;
 
 	trial_ask_with(&a, r, &m->victim.has, right_token(m, r), n, text);

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* What the service does around its handlers: standing of accounts, limits, drain, faults, what it
- * says about itself. */
+/* What the service does around its handlers: standing of accounts, limits, drain, faults, work in
+ * the background. */
 #include "base/log.h"
 #include "reliquary-api/store/ledger.h"
 #include "tests/support/api.h"
-#include "tests/support/captured.h"
 #include "tests/support/vfs.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -442,164 +440,6 @@ a_disk_that_fails_is_survived(void **state)
 	vfs_end(vfs);
 }
 
-/* Is it "request method=WORD route=WORD status=NUMBER ms=NUMBER.NUMBER in=NUMBER out=NUMBER"? */
-static bool
-is_request_line(const char *line, char route[static 128])
-{
-	char method[16];
-	unsigned status;
-	unsigned long long ms, us, in, out;
-	int end = 0;
-
-	return sscanf(line,
-		   "<6>request method=%15[A-Z] route=%127s status=%u ms=%llu.%3llu in=%llu "
-		   "out=%llu%n",
-		   method, route, &status, &ms, &us, &in, &out, &end) == 7 &&
-	       line[end] == '\n';
-}
-
-static void
-a_line_is_logged_for_each_request_and_tells_nothing(void **state)
-{
-	static const char *const routes[] = { "/v1/register", "/v1/flocks",
-		"/v1/flocks/{flock}/devices", "/v1/flocks/{flock}/devices/{id}/approve", "-" };
-	struct captured c;
-	struct test_api t;
-	struct tenant anna;
-	char flock[17], device[9], route[128], *text;
-	size_t lines = 0;
-
-	(void)state;
-	test_api_prepare(&t);
-	test_api_start(&t);
-	captured_begin(&c);
-	log_set_level(LOG_LEVEL_INFO);
-	tenant_make(&t, &anna);
-	tenant_flock(&t, &anna, flock);
-	tenant_join(&t, flock, device);
-	tenant_approve(&t, &anna, flock, device);
-	got_free(expect(&t, 404, "GET", path_of("/%s", anna.account), NULL, NULL));
-	test_api_stop(&t); /* the last line comes after its answer */
-	log_set_level(0);
-	text = captured_text(&c);
-	captured_end(&c);
-
-	for (char *line = text; *line != '\0'; line = strchr(line, '\n') + 1) {
-		if (strncmp(line, "<6>request", 10) != 0)
-			continue;
-		assert_true(is_request_line(line, route));
-		assert_true(lines < sizeof(routes) / sizeof(routes[0]));
-		assert_string_equal(route, routes[lines++]);
-	}
-	assert_int_equal(lines, sizeof(routes) / sizeof(routes[0]));
-	assert_null(strstr(text, anna.account));
-	assert_null(strstr(text, anna.token));
-	assert_null(strstr(text, anna.share_id));
-	assert_null(strstr(text, flock));
-	assert_null(strstr(text, device));
-	assert_null(strstr(text, "127.0.0.1"));
-	free(text);
-	test_api_end(&t);
-}
-
-static struct http_answer
-admin_ask(const struct test_api *t, const char *method, const char *path)
-{
-	return http_ask(&t->admin_at, &(struct http_request){ .method = method, .path = path });
-}
-
-/* A comment, or a name of ours, perhaps labels, and a number. */
-static bool
-is_metrics_line(const char *line)
-{
-	size_t name = strspn(line, "abcdefghijklmnopqrstuvwxyz0123456789_");
-	const char *at = line + name;
-	char *end;
-
-	if (strncmp(line, "# HELP reliquary_api_", 21) == 0 ||
-	    strncmp(line, "# TYPE reliquary_api_", 21) == 0)
-		return true;
-	if (strncmp(line, "reliquary_api_", 14) != 0)
-		return false;
-	if (*at == '{')
-		at = strchr(at, '}') + 1;
-	if (*at++ != ' ')
-		return false;
-	strtod(at, &end);
-	return end > at && *end == '\n';
-}
-
-static void
-the_loopback_listener_says_how_it_is(void **state)
-{
-	struct http_answer a;
-	struct test_api t;
-	struct tenant anna;
-	char flock[17];
-
-	(void)state;
-	test_api_prepare(&t);
-	test_api_start(&t);
-	tenant_make(&t, &anna);
-	tenant_flock(&t, &anna, flock);
-	a = admin_ask(&t, "GET", "/healthz");
-	assert_int_equal(a.status, 200);
-	http_answer_free(&a);
-	a = admin_ask(&t, "GET", "/readyz");
-	assert_int_equal(a.status, 200);
-	assert_string_equal(a.body, "ready\n");
-	http_answer_free(&a);
-	a = admin_ask(&t, "GET", "/metrics");
-	assert_int_equal(a.status, 200);
-	assert_string_equal(
-	    http_field(&a, "Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
-	for (const char *line = a.body; *line != '\0'; line = strchr(line, '\n') + 1) {
-		if (!is_metrics_line(line))
-			fail_msg("%.60s", line);
-	}
-	assert_non_null(strstr(a.body, "\nreliquary_api_registrations_total 1\n"));
-	assert_non_null(strstr(a.body, "\nreliquary_api_accounts 1\n"));
-	assert_non_null(strstr(a.body, "\nreliquary_api_flocks 1\n"));
-	assert_non_null(strstr(a.body, "\nreliquary_api_requests_total{status=\"2xx\"} 2\n"));
-	http_answer_free(&a);
-
-	/* Nothing else is there, and nothing of the other listener. */
-	a = admin_ask(&t, "GET", "/v1/account");
-	assert_int_equal(a.status, 404);
-	http_answer_free(&a);
-	a = admin_ask(&t, "POST", "/metrics");
-	assert_int_equal(a.status, 405);
-	assert_string_equal(http_field(&a, "Allow"), "GET, HEAD");
-	http_answer_free(&a);
-	got_free(expect(&t, 404, "GET", "/metrics", NULL, NULL));
-
-	api_drain(t.api);
-	a = admin_ask(&t, "GET", "/readyz");
-	assert_int_equal(a.status, 503);
-	assert_string_equal(a.body, "not ready: draining\n");
-	http_answer_free(&a);
-	a = admin_ask(&t, "GET", "/healthz");
-	assert_int_equal(a.status, 200);
-	http_answer_free(&a);
-	test_api_end(&t);
-}
-
-static void
-the_loopback_listener_is_nowhere_else(void **state)
-{
-	struct fault why = { "" };
-	struct endpoint at;
-	struct test_api t;
-
-	(void)state;
-	test_api_prepare(&t);
-	test_api_start(&t);
-	endpoint_parse(&at, "192.0.2.1:9080");
-	assert_null(admin_create(&at, t.api, t.server, test_api_clock, &why));
-	assert_string_equal(why.text, "admin 192.0.2.1:9080: not a loopback address");
-	test_api_end(&t);
-}
-
 /* When nobody writes, upkeep does, so that a disk that no longer takes writes is noticed. */
 static void
 a_quiet_service_shows_that_it_can_write(void **state)
@@ -701,9 +541,6 @@ main(void)
 		cmocka_unit_test(reading_is_not_writing),
 		cmocka_unit_test(a_day_that_cannot_be_noted_is_tried_once_an_hour),
 		cmocka_unit_test(a_disk_that_fails_is_survived),
-		cmocka_unit_test(a_line_is_logged_for_each_request_and_tells_nothing),
-		cmocka_unit_test(the_loopback_listener_says_how_it_is),
-		cmocka_unit_test(the_loopback_listener_is_nowhere_else),
 		cmocka_unit_test(a_quiet_service_shows_that_it_can_write),
 		cmocka_unit_test(upkeep_lets_things_end),
 		cmocka_unit_test(a_leap_of_the_clock_deletes_nothing),

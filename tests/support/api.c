@@ -115,10 +115,9 @@ test_api_start(struct test_api *t)
 	start_store(t, &why);
 	t->load = pow_load_create(t->pow_bits, 2 * t->pow_bits, 1000);
 	assert_non_null(t->load);
-	t->site = (struct site){ .settings = &t->settings,
-		.vault = t->vault,
-		.load = t->load,
-		.bundles = t->bundles };
+	t->site = (struct site){
+		.settings = &t->settings, .vault = t->vault, .load = t->load, .bundles = t->bundles
+	};
 	t->options.site = &t->site;
 	t->options.store = t->store;
 	t->api = api_create(&t->options, &t->random, &why);

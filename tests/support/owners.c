@@ -46,7 +46,8 @@ owner_flock(struct owners *t, struct account_id account, uint64_t id)
 	assert_int_equal(account_get(t->s, account, &a), STORE_OK);
 	if (a.flocks >= a.max_flocks)
 		assert_int_equal(
-		    account_set_quota(t->s, account, a.flocks + 1, a.bw_limit), STORE_OK);
+		    account_set_quota(t->s, account, a.flocks + 1, a.bw_limit, STORE_NOW),
+		    STORE_OK);
 	return test_flock(t->s, account, id);
 }
 

@@ -96,11 +96,43 @@ quotas_are_set(void **state)
 {
 	struct owners *o = *state;
 
-	assert_int_equal(account_set_quota(o->s, o->anna, 9, 100), STORE_OK);
+	assert_int_equal(account_set_quota(o->s, o->anna, 9, 100, STORE_NOW), STORE_OK);
 	assert_int_equal(account_of(o, o->anna).max_flocks, 9);
 	assert_int_equal(account_of(o, o->anna).bw_limit, 100);
 	assert_int_equal(account_of(o, o->boris).max_flocks, 3);
-	assert_int_equal(account_set_quota(o->s, nobody, 9, 100), STORE_NONE);
+	assert_int_equal(account_set_quota(o->s, nobody, 9, 100, STORE_NOW), STORE_NONE);
+}
+
+/* Devices never have more than their account: cathedrals hear of those that are cut. */
+static void
+a_lower_quota_cuts_devices(void **state)
+{
+	struct owners *o = *state;
+	struct flock_id a = owner_flock(o, o->anna, 0x1100), b = owner_flock(o, o->boris, 0x2200);
+	const struct flock_id annas[][2] = { { a, a } };
+	const struct device_change fast = { .bw_limit = 20 };
+	struct device_row row;
+
+	owner_device(o, o->anna, a, 1);
+	owner_device(o, o->anna, a, 2);
+	owner_device(o, o->boris, b, 1);
+	assert_int_equal(
+	    device_update(o->s, o->anna, a, (struct device_id){ 1 },
+		&(struct device_change){ .bw_limit = 5 }, JOINS_SINCE, STORE_NOW, &row),
+	    STORE_OK);
+	assert_int_equal(device_update(o->s, o->anna, a, (struct device_id){ 2 }, &fast,
+			     JOINS_SINCE, STORE_NOW, &row),
+	    STORE_OK);
+	owner_noted(o, NULL, 0);
+	assert_int_equal(account_set_quota(o->s, o->anna, 3, 20, STORE_NOW), STORE_OK);
+	assert_int_equal(account_set_quota(o->s, o->anna, 3, 100, STORE_NOW), STORE_OK);
+	assert_true(owner_noted(o, NULL, 0)); /* nobody has more */
+	assert_int_equal(account_set_quota(o->s, o->anna, 3, 10, STORE_NOW), STORE_OK);
+	assert_true(owner_noted(o, annas, 1));
+	assert_int_equal(
+	    owner_number(o, "SELECT sum(bw_limit * 1000 + id) FROM devices WHERE flock = 4352"),
+	    15003);
+	assert_true(owner_number(o, "SELECT bw_limit FROM devices WHERE flock = 8704") > 10);
 }
 
 /* Flock 1100 of anna's, 2200 of boris', agreed; 3300 of anna's, to which only anna agreed. */
@@ -318,6 +350,7 @@ main(void)
 		OWNED(names_and_keys_are_taken_once),
 		OWNED(a_key_is_exchanged),
 		OWNED(quotas_are_set),
+		OWNED(a_lower_quota_cuts_devices),
 		OWNED(extending_never_shortens),
 		OWNED(one_that_had_ended_is_served_again),
 		OWNED(suspending_and_resuming_are_noted),

@@ -167,6 +167,50 @@ what_cannot_be_copied_is_said(void **state)
 	assert_true(store_check(t.reader, &why));
 }
 
+/* Of bytes that are no database. */
+static void
+file_of_bytes(const char *path)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite("thirty-two bytes that are no key", 32, 1, file), 1);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void
+only_older_copies_give_way(void **state)
+{
+	struct scratch_name key = scratch_name(&t.scratch, "key");
+	struct scratch_name link = scratch_name(&t.scratch, "link.db");
+	struct session *session;
+	struct store *copy;
+	struct fault want;
+
+	(void)state;
+	assert_true(store_backup_place(&t.options, to.path, &why)); /* nothing is there */
+	assert_true(store_backup(&t.options, to.path, &why));
+	assert_true(store_backup_place(&t.options, to.path, &why));
+
+	file_of_bytes(key.path);
+	assert_false(store_backup_place(&t.options, key.path, &why));
+	fault_set(&want, "nothing but an older backup is replaced: %s: ", key.path);
+	assert_memory_equal(why.text, want.text, strlen(want.text));
+
+	assert_false(store_backup_place(&t.options, t.path.path, &why));
+	fault_set(&want, "%s: this is the database itself", t.path.path);
+	assert_string_equal(why.text, want.text);
+	assert_int_equal(symlink(t.path.path, link.path), 0);
+	assert_false(store_backup_place(&t.options, link.path, &why));
+
+	copy = copy_opened(&session); /* another service begins to work on it */
+	session_close(session);
+	store_close(copy);
+	assert_false(store_backup_place(&t.options, to.path, &why));
+	fault_set(&want, "%s: a database that a service works on, no backup", to.path);
+	assert_string_equal(why.text, want.text);
+}
+
 static atomic_bool writing;
 
 static void *
@@ -289,11 +333,12 @@ what_is_wrong_is_said_in_words(void **state)
 		{ "INSERT INTO bundles VALUES (4352, 4352, 1, 9, 0, 5, " HASH ", 'f');"
 		  "INSERT INTO leftovers VALUES ('f')",
 		    "a bundle's file is to be removed" },
-		{ "INSERT INTO changes VALUES (1, 1, 1000000, 0)",
+		{ "INSERT INTO changes VALUES (1, 1, 1000000, 0, 0)",
 		    "the changes are not numbered up to their counter" },
 		{ "DELETE FROM counters", "the changes are not numbered up to their counter" },
 		{ "UPDATE counters SET value = 9; INSERT INTO changes VALUES (2, 1, 9, 0)",
 		    "a change names its flocks the wrong way round" },
+		{ "UPDATE accounts SET flocks = 1", "an account's flocks are miscounted" },
 		{ "UPDATE accounts SET max_flocks = -1", "an account's quota is below zero" },
 		{ "PRAGMA foreign_keys = OFF; INSERT INTO enrolments"
 		  " VALUES (1, 1, " HASH ", '', 1, 0, 0)",
@@ -351,6 +396,7 @@ main(void)
 		IN_PLACE(a_copy_has_all_that_was_committed),
 		IN_PLACE(a_copy_has_nothing_that_was_deleted),
 		IN_PLACE(what_cannot_be_copied_is_said),
+		IN_PLACE(only_older_copies_give_way),
 		IN_PLACE(a_writer_goes_on_meanwhile),
 		IN_PLACE(a_failure_leaves_the_old_copy),
 		IN_PLACE(a_sound_database_passes),

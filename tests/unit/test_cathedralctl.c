@@ -222,7 +222,7 @@ assert_asked(const char *answer)
 	char *text;
 
 	assert_int_equal(pthread_create(&thread, NULL, answer_once, &a), 0);
-	text = ask(path.path, "tunnels cafeba00", &len, &why);
+	text = control_ask(path.path, "tunnels cafeba00", &len, &why);
 	pthread_join(thread, NULL);
 	if (text == NULL)
 		fail_msg("%s", why.text);
@@ -260,7 +260,7 @@ assert_away(const char *path, const char *reason)
 	char expected[1024];
 	size_t len;
 
-	assert_null(ask(path, "status", &len, &why));
+	assert_null(control_ask(path, "status", &len, &why));
 	snprintf(expected, sizeof(expected), "%s: %s", path, reason);
 	assert_string_equal(why.text, expected);
 }

@@ -212,6 +212,25 @@ what_is_gone_is_forgotten(void **state)
 	assert_int_equal(forgotten(t), 4);
 }
 
+/* A copy of the past takes the place of what cathedrals have heard from. */
+static void
+whoever_heard_of_the_future_begins_anew(void **state)
+{
+	struct owners *t = *state;
+	struct flock_id a = { 0x100 };
+	uint64_t before, after;
+
+	assert_int_equal(change_note(t->s, a, a, CHANGE_MADE, STORE_NOW), STORE_OK);
+	before = last(t);
+	assert_int_equal(change_leap(t->s), STORE_OK);
+	after = last(t);
+	assert_true(after - before >= 1000000);
+	assert_int_equal(forgotten(t), after);
+	assert_int_equal(change_note(t->s, a, a, CHANGE_MADE, STORE_NOW), STORE_OK);
+	assert_int_equal(last(t), after + 1);
+	assert_int_equal(forgotten(t), after);
+}
+
 /* ---- who is served ---- */
 
 static void
@@ -275,6 +294,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(all_of_an_account, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(
 		    what_is_gone_is_forgotten, owners_begin, owners_end),
+		cmocka_unit_test_setup_teardown(
+		    whoever_heard_of_the_future_begins_anew, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(
 		    those_who_ended_are_not_served, owners_begin, owners_end),
 	};

@@ -127,7 +127,8 @@ caps(void **state)
 		struct device_row row;
 		uint8_t kek = 0;
 
-		assert_int_equal(account_set_quota(t->s, t->anna, 3, cases[i].account), STORE_OK);
+		assert_int_equal(
+		    account_set_quota(t->s, t->anna, 3, cases[i].account, STORE_NOW), STORE_OK);
 		owner_pending(t, a, i);
 		assert_int_equal(device_approve(t->s, t->anna, a, (struct device_id){ i },
 				     cases[i].asked, JOINS_SINCE, STORE_NOW, &kek),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "reliquary-api/store/flocks.h"
 
+#include "reliquary-api/store/session.h"
+#include "reliquary-api/store/sql.h"
 #include "tests/support/owners.h"
 
 #include <setjmp.h>
@@ -39,18 +41,90 @@ as_many_as_the_quota(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		enum store_result got;
 
-		assert_int_equal(account_set_quota(t->s, t->anna, cases[i].quota, 25), STORE_OK);
+		assert_int_equal(
+		    account_set_quota(t->s, t->anna, cases[i].quota, 25, STORE_NOW), STORE_OK);
 		got = flock_create(t->s, t->anna, (struct flock_id){ cases[i].id }, "x", STORE_NOW);
 		if (got != cases[i].want)
 			fail_msg("%s: %d, not %d", cases[i].why, (int)got, (int)cases[i].want);
 	}
 	assert_int_equal(owner_number(t, "SELECT count(*) FROM flocks WHERE account = 1"), 4);
 	/* A flock that went makes room. */
-	assert_int_equal(account_set_quota(t->s, t->anna, 4, 25), STORE_OK);
+	assert_int_equal(account_set_quota(t->s, t->anna, 4, 25, STORE_NOW), STORE_OK);
 	assert_int_equal(
 	    flock_delete(t->s, t->anna, (struct flock_id){ 0x300 }, STORE_NOW), STORE_OK);
 	assert_int_equal(
 	    flock_create(t->s, t->anna, (struct flock_id){ 0x500 }, "x", STORE_NOW), STORE_OK);
+}
+
+static uint64_t
+flocks_of(struct owners *t, struct account_id id)
+{
+	struct account a;
+
+	assert_int_equal(account_get(t->s, id, &a), STORE_OK);
+	return a.flocks;
+}
+
+static void
+the_account_counts_them(void **state)
+{
+	struct owners *t = *state;
+
+	owner_flock(t, t->anna, 0x1100);
+	owner_flock(t, t->anna, 0x1200);
+	owner_flock(t, t->boris, 0x2100);
+	assert_int_equal(flocks_of(t, t->anna), 2);
+	assert_int_equal(flocks_of(t, t->boris), 1);
+	/* What is refused or undone does not count. */
+	assert_int_equal(flock_create(t->s, t->anna, (struct flock_id){ 0x2100 }, "x", STORE_NOW),
+	    STORE_CONFLICT);
+	assert_int_equal(step_begin(t->s), STORE_OK);
+	owner_flock(t, t->anna, 0x1300);
+	assert_int_equal(flocks_of(t, t->anna), 3);
+	step_undo(t->s);
+	assert_int_equal(flocks_of(t, t->anna), 2);
+	assert_int_equal(
+	    flock_delete(t->s, t->anna, (struct flock_id){ 0x1100 }, STORE_NOW), STORE_OK);
+	assert_int_equal(
+	    flock_delete(t->s, t->anna, (struct flock_id){ 0x1100 }, STORE_NOW), STORE_NONE);
+	assert_int_equal(flocks_of(t, t->anna), 1);
+	/* One account's end is nothing to another. */
+	assert_int_equal(account_delete(t->s, t->anna, STORE_NOW), STORE_OK);
+	assert_int_equal(flocks_of(t, t->boris), 1);
+}
+
+static int
+count_one(void *count)
+{
+	++*(uint64_t *)count;
+	return 0;
+}
+
+/* In instructions of the engine. */
+static uint64_t
+work_of_one_more(struct owners *t, uint64_t id)
+{
+	uint64_t count = 0;
+
+	sqlite3_progress_handler(t->s->db, 1, count_one, &count);
+	assert_int_equal(
+	    flock_create(t->s, t->anna, (struct flock_id){ id }, "", STORE_NOW), STORE_OK);
+	sqlite3_progress_handler(t->s->db, 0, NULL, NULL);
+	return count;
+}
+
+static void
+one_more_is_no_more_work_for_many(void **state)
+{
+	struct owners *t = *state;
+	uint64_t few, many;
+
+	assert_int_equal(account_set_quota(t->s, t->anna, 5000, 25, STORE_NOW), STORE_OK);
+	few = work_of_one_more(t, 0x100);
+	for (uint64_t id = 2; id < 2000; id++)
+		owner_flock(t, t->anna, id << 8);
+	many = work_of_one_more(t, 1 << 20);
+	assert_in_range(many, 1, few + 10);
 }
 
 static void
@@ -248,6 +322,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(as_many_as_the_quota, owners_begin, owners_end),
+		cmocka_unit_test_setup_teardown(the_account_counts_them, owners_begin, owners_end),
+		cmocka_unit_test_setup_teardown(
+		    one_more_is_no_more_work_for_many, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(nobody_elses, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(
 		    pages_meet_each_flock_once, owners_begin, owners_end),

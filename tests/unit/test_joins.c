@@ -231,7 +231,7 @@ only_while_the_account_lives(void **state)
 	uint8_t kek;
 
 	assert_int_equal(enrolment_create(t->s, t->anna, a, &e, &hash, 9), STORE_OK);
-	assert_int_equal(account_set_quota(t->s, t->anna, 3, 10), STORE_OK);
+	assert_int_equal(account_set_quota(t->s, t->anna, 3, 10, STORE_NOW), STORE_OK);
 	assert_int_equal(account_set_suspended(t->s, t->anna, true, STORE_NOW), STORE_OK);
 	assert_int_equal(join_enrol(t->s, &j, &hash, 25, &kek, &account), STORE_NONE);
 	assert_int_equal(account_set_suspended(t->s, t->anna, false, STORE_NOW), STORE_OK);

@@ -169,6 +169,20 @@ pieces_fit_in_where_they_are_put(void **state)
 	json_text_free(&piece);
 }
 
+static void
+what_could_not_be_made_spoils_it_all(void **state)
+{
+	struct json_text t = { 0 };
+
+	(void)state;
+	json_text_open(&t, '[');
+	json_text_value(&t, NULL);
+	json_text_integer(&t, 1);
+	json_text_close(&t, ']');
+	assert_false(json_text_end(&t));
+	assert_null(t.text);
+}
+
 int
 main(void)
 {
@@ -180,6 +194,7 @@ main(void)
 		cmocka_unit_test(numbers_have_all_their_digits),
 		cmocka_unit_test(zero_bytes_in_strings_are_kept),
 		cmocka_unit_test(pieces_fit_in_where_they_are_put),
+		cmocka_unit_test(what_could_not_be_made_spoils_it_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,59 @@ query_read(struct request *rq, const char *text)
 }
 
 static void
+targets(void **state)
+{
+	static const struct {
+		const char *target, *path, *a; /* a: of the query; NULL without */
+	} cases[] = {
+		{ "/", "/", NULL },
+		{ "/b?a=1", "/b", "1" },
+		{ "/b?a=/c?d", "/b", "/c?d" },
+		{ "/%2f/..", "/%2f/..", NULL },
+		{ "http://host/b?a=1", "/b", "1" },
+		{ "HTTPS://[::1]:80/b", "/b", NULL },
+		{ "http://user@host//b", "//b", NULL },
+		{ "http://host", "", NULL },
+		{ "http://host?a=/b", "", "/b" },
+		{ "http:/b", "http:/b", NULL },
+		{ "*", "*", NULL },
+		{ "host:443", "host:443", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *exact = strdup(cases[i].target);
+		struct request rq = { 0 };
+
+		assert_non_null(exact);
+		request_target_read(&rq, exact);
+		free(exact);
+		assert_string_equal(rq.path, cases[i].path);
+		if (cases[i].a == NULL)
+			assert_null(request_query(&rq, "a"));
+		else
+			assert_string_equal(request_query(&rq, "a"), cases[i].a);
+	}
+}
+
+/* Longer ones are nobody's, to the byte. */
+static void
+targets_too_long(void **state)
+{
+	(void)state;
+	for (size_t len = REQUEST_PATH_MAX - 1; len <= REQUEST_PATH_MAX; len++) {
+		char *target = calloc(1, len + 1);
+		struct request rq = { 0 };
+
+		assert_non_null(target);
+		memset(target, '/', len);
+		request_target_read(&rq, target);
+		assert_int_equal(strlen(rq.path), len < REQUEST_PATH_MAX ? len : 0);
+		free(target);
+	}
+}
+
+static void
 queries_are_split_and_decoded(void **state)
 {
 	static const struct {
@@ -285,6 +338,8 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(methods_have_names),
+		cmocka_unit_test(targets),
+		cmocka_unit_test(targets_too_long),
 		cmocka_unit_test(queries_are_split_and_decoded),
 		cmocka_unit_test(the_ninth_query_word_is_too_much),
 		cmocka_unit_test(the_first_of_a_name_counts),

@@ -252,6 +252,31 @@ some_at_a_time(void **state)
 	assert_int_equal(owner_number(t, "SELECT count(*) FROM accounts"), 0);
 }
 
+/* What goes with an account counts: nobody waits for a hundred full ones at once. */
+static void
+full_accounts_go_one_by_one(void **state)
+{
+	struct owners *t = *state;
+	struct flock_id a = owner_flock(t, t->anna, 0x100), b = owner_flock(t, t->boris, 0x200);
+	struct upkeep u = usual;
+
+	for (uint32_t i = 0; i < 20; i++) {
+		owner_device(t, t->anna, a, i);
+		owner_device(t, t->boris, b, i);
+	}
+	u.now = STORE_NOW + 10 * DAY_S;
+	u.limit = 10;
+	assert_int_equal(upkeep_run(t->s, &u), STORE_OK); /* notes that both ended */
+	u.now = STORE_NOW + 400 * DAY_S;
+	for (int64_t left = 1; left >= 0; left--) {
+		assert_int_equal(upkeep_run(t->s, &u), STORE_OK);
+		assert_int_equal(owner_number(t, "SELECT count(*) FROM accounts"), left);
+		assert_true(u.more);
+	}
+	assert_int_equal(upkeep_run(t->s, &u), STORE_OK);
+	assert_false(u.more);
+}
+
 static void
 add_joins(struct owners *t, struct flock_id flock, uint32_t from, uint32_t count)
 {
@@ -468,6 +493,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    a_clock_that_leaps_is_followed_in_steps, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(some_at_a_time, owners_begin, owners_end),
+		cmocka_unit_test_setup_teardown(
+		    full_accounts_go_one_by_one, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(
 		    joins_to_no_flock_go_first, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(a_run_looks_at_so_many, owners_begin, owners_end),

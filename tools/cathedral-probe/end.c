@@ -139,7 +139,7 @@ go_on(struct end *x, struct device_moment *m, struct fault *why)
 	output_start(&x->output, x->probe, m);
 	x->senders[RELAYED] = sender_new(m, o->rate, o->size, false);
 	x->senders[DIRECT] = sender_new(m, o->p2p ? o->rate : 0, o->size, true);
-	loop_run(x->probe, 1, &user, m);
+	probes_run(x->probe, 1, &user, m);
 	report(x, RELAYED, m);
 	if (o->p2p)
 		report(x, DIRECT, m);

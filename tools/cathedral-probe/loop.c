@@ -90,7 +90,8 @@ step(struct probe *p, const struct loop_user *user, const struct device_moment *
 }
 
 void
-loop_run(struct probe *probes, size_t count, const struct loop_user *user, struct device_moment *m)
+probes_run(
+    struct probe *probes, size_t count, const struct loop_user *user, struct device_moment *m)
 {
 	struct pollfd polls[PROBES_MAX] = { 0 };
 

@@ -22,12 +22,12 @@ struct loop_user {
 	uint64_t (*turn)(void *context, const struct device_moment *m);
 };
 
-/* From here on SIGINT and SIGTERM end loop_run() instead of the program. */
+/* From here on SIGINT and SIGTERM end probes_run() instead of the program. */
 void loop_catch_signals(void);
 bool loop_stopped(void);
 
 /* Runs until turn() says LOOP_DONE or a signal came.  Moment: the last turn's, for what follows. */
-void loop_run(
+void probes_run(
     struct probe *probes, size_t count, const struct loop_user *user, struct device_moment *m);
 
 #endif

@@ -119,7 +119,7 @@ run_phase(struct pair *x, uint64_t (*turn)(void *, const struct device_moment *)
 	struct loop_user user = { x, on_event, on_moved, turn };
 
 	x->until_ns = m->now.mono_ns + for_ns;
-	loop_run(x->probes, 2, &user, m);
+	probes_run(x->probes, 2, &user, m);
 }
 
 /* Offers come quicker than usual until the relay knows both ends. */

@@ -80,7 +80,7 @@ run_register(const struct options *o, struct device_moment *m, struct fault *why
 	if (!probe_open(&p, "device", o, &o->ends[0], m, why))
 		return OUTCOME_USAGE;
 	output_start(&r.output, &p, m);
-	loop_run(&p, 1, &user, m);
+	probes_run(&p, 1, &user, m);
 	probe_close(&p);
 	return judge(&r, why) ? OUTCOME_WORKS : OUTCOME_BROKEN;
 }

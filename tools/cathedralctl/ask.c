@@ -98,7 +98,7 @@ read_all(int fd, size_t *len)
 }
 
 char *
-ask(const char *socket_path, const char *line, size_t *len, struct fault *why)
+control_ask(const char *socket_path, const char *line, size_t *len, struct fault *why)
 {
 	int fd = open_socket(socket_path, why);
 	char *text = NULL;

@@ -148,7 +148,7 @@ main(int argc, char **argv)
 
 	if (status != 0)
 		return status;
-	text = ask(o.socket, o.line, &len, &why);
+	text = control_ask(o.socket, o.line, &len, &why);
 	if (text == NULL) {
 		fprintf(stderr, "cathedralctl: %s\n", why.text);
 		return EXIT_REFUSED;
