@@ -336,7 +336,7 @@ what_is_wrong_is_said_in_words(void **state)
 		{ "INSERT INTO changes VALUES (1, 1, 1000000, 0, 0)",
 		    "the changes are not numbered up to their counter" },
 		{ "DELETE FROM counters", "the changes are not numbered up to their counter" },
-		{ "UPDATE counters SET value = 9; INSERT INTO changes VALUES (2, 1, 9, 0)",
+		{ "UPDATE counters SET value = 9; INSERT INTO changes VALUES (2, 1, 9, 0, 0)",
 		    "a change names its flocks the wrong way round" },
 		{ "UPDATE accounts SET flocks = 1", "an account's flocks are miscounted" },
 		{ "UPDATE accounts SET max_flocks = -1", "an account's quota is below zero" },
