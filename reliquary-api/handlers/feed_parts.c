@@ -130,6 +130,22 @@ members_read(struct members *m)
 	return m->work->result == STORE_OK;
 }
 
+static json_t *
+numbers_json(const struct kek_set *set)
+{
+	json_t *ret = json_array();
+
+	for (unsigned n = KEK_NUMBER_MIN; ret != NULL && n <= KEK_NUMBER_MAX; n++) {
+		if (!kek_set_has(set, (uint8_t)n))
+			continue;
+		if (json_array_append_new(ret, json_integer((json_int_t)n)) != 0) {
+			json_decref(ret);
+			ret = NULL;
+		}
+	}
+	return ret;
+}
+
 /* ---- the parts ---- */
 
 json_t *
@@ -157,8 +173,9 @@ feed_xflock_json(struct feed_work *w, struct flock_id a, struct flock_id b)
 	id64_text(b.value, b_text);
 	if (members_read(&of_a) && members_read(&of_b))
 		ambry = ambry_json(w, a, b, &of_a.numbers, &of_b.numbers);
-	return made(
-	    w, json_pack("{s:s, s:s, s:o}", "flock_a", a_text, "flock_b", b_text, "ambry", ambry));
+	return made(w, json_pack("{s:s, s:s, s:o, s:o, s:o}", "flock_a", a_text, "flock_b", b_text,
+			   "keks_a", numbers_json(&of_a.numbers), "keks_b",
+			   numbers_json(&of_b.numbers), "ambry", ambry));
 }
 
 struct fleet {

@@ -199,6 +199,9 @@ slices_follow_the_devices(void **state)
 	told = part(page, "xflocks", 0);
 	assert_string_equal(text_of(told, "flock_a"), "0badcafe12345600");
 	assert_string_equal(text_of(told, "flock_b"), "6442a01510d91a00");
+	assert_int_equal(count(told, "keks_a"), 0);
+	assert_int_equal(count(told, "keks_b"), 3);
+	assert_int_equal(json_integer_value(part(told, "keks_b", 2)), 3);
 	expect_slice(json_object_get(told, "ambry"), &pair, OTHER, 0, FLOCK, 3);
 	known = number(page, "until");
 	json_decref(page);
