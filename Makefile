@@ -34,8 +34,8 @@ TEST_LIBS = $(LIBS) $(API_LIBS)
 API_LIBS := $(shell pkg-config --libs $(API_DEPS) 2>/dev/null)
 
 MAINS    := $(wildcard cathedral/main.c tools/*/main.c)
-LIB_SRC  := $(filter-out %/main.c,$(wildcard base/*.c protocol/*.c protocol/*/*.c cathedral/*.c \
-              cathedral/*/*.c))
+LIB_SRC  := $(filter-out %/main.c,$(wildcard base/*.c protocol/*.c protocol/*/*.c registry/*.c \
+              cathedral/*.c cathedral/*/*.c))
 LIB      := $(OUT)/reliquary.a
 API_SRC  := $(filter-out %/main.c,$(wildcard reliquary-api/*.c reliquary-api/*/*.c))
 API      := $(OUT)/reliquary-api.a

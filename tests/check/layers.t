@@ -9,6 +9,7 @@ base:              base
 protocol/wire:     base protocol/wire
 protocol/crypto:   base protocol/crypto
 protocol:          base protocol*
+registry:          base protocol* registry
 cathedral/state:   base protocol* cathedral/state
 cathedral/relay:   base protocol* cathedral/state cathedral/relay
 cathedral/ops:     base protocol/crypto cathedral/state cathedral/ops
@@ -50,7 +51,7 @@ wrong_includes() {
 		sub("/[^/]*$", "", folder)
 		rule = rules[folder]
 		if (rule == "" && folder ~ "^tools/")
-			rule = "base protocol* tools/device " folder
+			rule = "base protocol* registry tools/device " folder
 		if (rule == "")
 			print FILENAME ": no rule for this folder"
 	}
@@ -69,7 +70,7 @@ uses() {
 	grep -nE "$1" "${@:2}" /dev/null | grep -vE ':[0-9]+:[[:space:]]*(/?\*|//)'
 }
 
-mapfile -t ours < <(files 'base/*.[ch]' 'protocol/*.[ch]' 'cathedral/*.[ch]' 'reliquary-api/*.[ch]' 'tools/*.[ch]')
+mapfile -t ours < <(files 'base/*.[ch]' 'protocol/*.[ch]' 'registry/*.[ch]' 'cathedral/*.[ch]' 'reliquary-api/*.[ch]' 'tools/*.[ch]')
 mapfile -t protocol < <(files 'protocol/*.[ch]')
 
 wrong_includes "${ours[@]}" | quiet "every include follows the map"

@@ -6,6 +6,7 @@
 #include "reliquary-api/store/feed.h"
 #include "tests/support/bundles.h"
 #include "tests/support/handled.h"
+#include "tools/cathedral-sync/document.h"
 
 #include <setjmp.h>
 #include <sodium.h>
@@ -47,6 +48,22 @@ number(json_t *object, const char *name)
 	return (uint64_t)json_integer_value(json_object_get(object, name));
 }
 
+/* Who listens takes every page. */
+static json_t *
+understood(json_t *page)
+{
+	struct document d;
+	struct fault why;
+
+	if (!document_read(&d, page, &why))
+		fail_msg("%s", why.text);
+	assert_int_equal(d.flock_count, count(page, "flocks"));
+	assert_int_equal(d.xflock_count, count(page, "xflocks"));
+	assert_int_equal(d.until, number(page, "until"));
+	document_free(&d);
+	return page;
+}
+
 static json_t *
 feed(struct handled *h, uint64_t since)
 {
@@ -54,7 +71,7 @@ feed(struct handled *h, uint64_t since)
 
 	snprintf(
 	    what, sizeof(what), "GET /v1/cathedral/feed?since=%llu", (unsigned long long)since);
-	return handled_json(h, 200, NULL, what, NULL);
+	return understood(handled_json(h, 200, NULL, what, NULL));
 }
 
 /* Up to where all is known now. */
