@@ -35,6 +35,14 @@ endpoint_is_any(const struct endpoint *e)
 	return memcmp(e->ip, zero, sizeof(zero)) == 0;
 }
 
+bool
+endpoint_is_loopback(const struct endpoint *e)
+{
+	if (endpoint_is_ipv4(e))
+		return e->ip[sizeof(mapped_prefix)] == 127;
+	return memcmp(e->ip, &in6addr_loopback, sizeof(e->ip)) == 0;
+}
+
 void
 endpoint_ipv4(const struct endpoint *e, uint8_t ip[static 4])
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* An UDP address: IPv6, or IPv4 in its mapped form.  A plain value without padding surprises. */
+/* Where to send to: a port at an address of IPv6, or IPv4 in its mapped form.  A plain value
+ * without padding surprises. */
 #ifndef BASE_ENDPOINT_H
 #define BASE_ENDPOINT_H
 
@@ -17,7 +18,8 @@ struct endpoint {
 
 struct endpoint endpoint_from_ipv4(const uint8_t ip[static 4], uint16_t port);
 bool endpoint_is_ipv4(const struct endpoint *e);
-bool endpoint_is_any(const struct endpoint *e); /* 0.0.0.0 or :: */
+bool endpoint_is_any(const struct endpoint *e);      /* 0.0.0.0 or :: */
+bool endpoint_is_loopback(const struct endpoint *e); /* 127.0.0.0/8 or ::1 */
 
 /* Writes the four bytes, or four zeros when the endpoint is not IPv4. */
 void endpoint_ipv4(const struct endpoint *e, uint8_t ip[static 4]);

@@ -63,17 +63,19 @@ read_up_to(int fd, uint8_t *to, size_t max)
 	return (ssize_t)len;
 }
 
-static bool
-write_all(int fd, const uint8_t *data, size_t len)
+bool
+file_write_all(int fd, const void *data, size_t len)
 {
+	const uint8_t *at = data;
+
 	while (len > 0) {
-		ssize_t n = write(fd, data, len);
+		ssize_t n = write(fd, at, len);
 
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
 			return false;
-		data += n;
+		at += n;
 		len -= (size_t)n;
 	}
 	return true;
@@ -197,7 +199,7 @@ write_beside(
 	if (fd == -1)
 		return false;
 
-	ok = write_all(fd, data, len) && fchmod(fd, mode) == 0 && fsync(fd) == 0;
+	ok = file_write_all(fd, data, len) && fchmod(fd, mode) == 0 && fsync(fd) == 0;
 	saved = errno;
 	if (close(fd) == -1 && ok) {
 		saved = errno;

@@ -25,6 +25,9 @@ bool file_replace(const char *path, mode_t mode, const void *data, size_t len, s
 /* Like file_replace(), but fails (with errno EEXIST) when path is there: never overwrites. */
 bool file_create(const char *path, mode_t mode, const void *data, size_t len, struct fault *why);
 
+/* Writes all of it to an open file; false with errno. */
+bool file_write_all(int fd, const void *data, size_t len);
+
 /* Makes the folder and its parents with the mode given; fine when it is there. */
 bool file_make_folder(const char *path, mode_t mode, struct fault *why);
 

@@ -50,6 +50,23 @@ change_user(const char *name, struct fault *why)
 	return become(user, why);
 }
 
+/* What is left to user 0, or was given to another (systemd's AmbientCapabilities=). */
+static bool
+drop_capabilities(struct fault *why)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct have[_LINUX_CAPABILITY_U32S_3];
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+
+	/* The C library has no functions for these.  Who has none may not be allowed to ask. */
+	if (syscall(SYS_capget, &head, have) == 0 && have[0].permitted == 0 &&
+	    have[1].permitted == 0)
+		return true;
+	if (syscall(SYS_capset, &head, none) == -1)
+		return fault_set(why, "giving up capabilities: %s", strerror(errno));
+	return true;
+}
+
 /* Nothing is won any more by running a program, and nothing is left behind in a core. */
 static bool
 close_ways_back(struct fault *why)
@@ -66,19 +83,13 @@ close_ways_back(struct fault *why)
 bool
 privileges_drop(const char *user, struct fault *why)
 {
-	return change_user(user, why) && close_ways_back(why);
+	return change_user(user, why) && privileges_give_up(why);
 }
 
 bool
 privileges_give_up(struct fault *why)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
-
-	/* The C library has no function for it. */
-	if (geteuid() == 0 && syscall(SYS_capset, &head, none) == -1)
-		return fault_set(why, "giving up capabilities: %s", strerror(errno));
-	return close_ways_back(why);
+	return drop_capabilities(why) && close_ways_back(why);
 }
 
 static int

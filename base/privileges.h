@@ -9,15 +9,15 @@
 
 /*
  * Gives up root for good: groups, gid, uid of the named user, and checks that they cannot come
- * back.  With user empty and not started as root it does nothing; as root without a user it is
- * refused.  Always sets no_new_privs and forbids core dumps (they would hold secrets).
+ * back.  With user empty and not started as root the user stays; as root without a user it is
+ * refused.  Then does what privileges_give_up() does.
  */
 bool privileges_drop(const char *user, struct fault *why);
 
 /*
- * For root who has nobody to become: stays user 0, but gives up every capability for good, so that
- * it may do with files what their owner may, and no more.  For others it does nothing.  Sets and
- * forbids what privileges_drop() does.
+ * Stays the user that it is, but gives up every capability for good: root may do with files what
+ * their owner may, and no more.  Sets no_new_privs and forbids core dumps (they would hold
+ * secrets).  Before other threads are started.
  */
 bool privileges_give_up(struct fault *why);
 

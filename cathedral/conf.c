@@ -47,7 +47,7 @@ parse_metrics(void *conf, char *const *words, size_t count, struct fault *why)
 
 	if (count != 1 || !endpoint_parse(&e, words[0]) || e.port == 0)
 		return fault_set(why, "is written \"metrics ADDRESS:PORT\"");
-	if (!metrics_is_loopback(&e))
+	if (!endpoint_is_loopback(&e))
 		return fault_set(
 		    why, "\"%s\" is not a loopback address (127.0.0.1, ::1)", words[0]);
 	((struct conf *)conf)->metrics = e;

@@ -6,14 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool
-is_loopback(const struct endpoint *e)
-{
-	uint8_t ip[4];
-
-	endpoint_ipv4(e, ip);
-	return ip[0] == 127 || memcmp(e->ip, &in6addr_loopback, sizeof(e->ip)) == 0;
-}
+/* They are read into as what they are in the table. */
+_Static_assert(sizeof(((struct server_options *)NULL)->tls_cert) == CONF_TEXT_MAX &&
+		   sizeof(((struct server_options *)NULL)->tls_key) == CONF_TEXT_MAX,
+    "paths have the room that options have");
 
 static bool
 parse_admin(void *conf, char *const *words, size_t count, struct fault *why)
@@ -26,7 +22,7 @@ parse_admin(void *conf, char *const *words, size_t count, struct fault *why)
 	if (strcmp(words[0], "off") != 0) {
 		if (!endpoint_parse(&e, words[0]) || e.port == 0)
 			return fault_set(why, "\"%s\" is neither ADDRESS:PORT nor off", words[0]);
-		if (!is_loopback(&e))
+		if (!endpoint_is_loopback(&e))
 			return fault_set(
 			    why, "\"%s\" is not a loopback address (127.0.0.1, ::1)", words[0]);
 	}
@@ -210,7 +206,7 @@ const struct conf_option api_conf_table[] = {
 	    .help = "between two pieces of a body" },
 	{ "body_rate", UINT(body_rate, 0, 1000000000), .fallback = "4096", .arguments = "BYTES",
 	    .help = "a second that a body must come with on average" },
-	{ "header_max", SIZE(header_max, 2048, 1 << 20), .fallback = "16K", .arguments = "SIZE",
+	{ "header_max", SIZE(header_max, 2048, 1 << 20), .fallback = "6K", .arguments = "SIZE",
 	    .help = "of a request's head" },
 	{ "uploads", UINT(uploads_max, 1, 10000), .fallback = "32", .arguments = "COUNT",
 	    .help = "bundles received at a time" },
@@ -311,5 +307,5 @@ api_conf_is_private(const struct api_conf *c)
 {
 	const struct server_options *s = &c->server;
 
-	return s->tls_cert[0] != '\0' || s->proxy_count > 0 || is_loopback(&s->listen);
+	return s->tls_cert[0] != '\0' || s->proxy_count > 0 || endpoint_is_loopback(&s->listen);
 }

@@ -17,16 +17,6 @@ struct metrics {
 	const struct overview *overview;
 };
 
-bool
-metrics_is_loopback(const struct endpoint *at)
-{
-	static const uint8_t ipv6_loopback[16] = { [15] = 1 };
-	uint8_t ip[4];
-
-	endpoint_ipv4(at, ip);
-	return ip[0] == 127 || memcmp(at->ip, ipv6_loopback, sizeof(at->ip)) == 0;
-}
-
 static void
 respond(struct evbuffer *to, const char *status, const char *type, struct evbuffer *body, bool send)
 {
@@ -95,7 +85,7 @@ open_service(
 	char text[ENDPOINT_TEXT];
 	int fd;
 
-	if (!metrics_is_loopback(at))
+	if (!endpoint_is_loopback(at))
 		return fault_set(
 		    why, "metrics %s: not a loopback address", endpoint_format(at, text));
 	fd = listen_at(at, why);

@@ -22,8 +22,6 @@ struct metrics *metrics_create(struct event_base *base, const struct endpoint *a
     const struct overview *overview, struct fault *why);
 void metrics_destroy(struct metrics *m); /* NULL is fine */
 
-bool metrics_is_loopback(const struct endpoint *at);
-
 /* Appends the whole text. */
 void metrics_write(struct evbuffer *to, const struct overview *o, struct instant now);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Proof of work for registrations, without state: a challenge carries its end and its bits under a
- * MAC.  That it is used once is the store's to see (store/once.h).  docs/api.md, "Proof of work".
+ * MAC.  That it is used once is the store's to see (challenge_spend()).  docs/api.md, "Proof of
+ * work".
  */
 #ifndef RELIQUARY_API_AUTH_POW_H
 #define RELIQUARY_API_AUTH_POW_H

@@ -24,17 +24,11 @@ struct page_out {
 	struct flock_id last_flock;
 };
 
-static const char *
-state_of(const struct account *a, int64_t now)
-{
-	return a->suspended ? "suspended" : a->expires <= now ? "expired" : "active";
-}
-
 static json_t *
 account_json(const struct account *a, int64_t now)
 {
 	return json_pack("{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:s}", "share_id", a->share_id,
-	    "state", state_of(a, now), "created", time_json(a->created), "expires",
+	    "state", account_state(a, now), "created", time_json(a->created), "expires",
 	    time_json(a->expires), "flocks", (json_int_t)a->flocks, "max_flocks",
 	    (json_int_t)a->max_flocks, "device_mbit", (json_int_t)a->bw_limit, "registration",
 	    a->registration);
@@ -51,7 +45,7 @@ account_out(void *arg, const struct account *a)
 	if (p->json)
 		return p->ok = output_json(account_json(a, p->now), p->why);
 	printf("%-16s  %-9s  %4" PRIu64 " of %-5" PRIu64 "  %6" PRIu64 "  %-20s  %-20s  %s\n",
-	    a->share_id, state_of(a, p->now), a->flocks, a->max_flocks, a->bw_limit,
+	    a->share_id, account_state(a, p->now), a->flocks, a->max_flocks, a->bw_limit,
 	    output_time(a->created, created), output_time(a->expires, expires), a->registration);
 	return true;
 }
@@ -177,13 +171,22 @@ show(struct office *o, const struct invocation *in, struct fault *why)
 	if (p.json)
 		return output_json(account_json(&a, o->now), why) && show_flocks(o, &a, &p, why);
 	printf("share id      %s\n", a.share_id);
-	printf("state         %s\n", state_of(&a, o->now));
+	printf("state         %s\n", account_state(&a, o->now));
 	printf("created       %s\n", output_time(a.created, created));
 	printf("expires       %s\n", output_time(a.expires, expires));
 	printf("flocks        %" PRIu64 " of %" PRIu64 "\n", a.flocks, a.max_flocks);
 	printf("devices       up to %" PRIu64 " Mbit/s each\n", a.bw_limit);
 	printf("registration  %s\n", a.registration);
 	return show_flocks(o, &a, &p, why);
+}
+
+/* As it is now, for programs that changed it. */
+static bool
+show_changed(struct office *o, const char *name, struct fault *why)
+{
+	struct account a;
+
+	return find(o, name, &a, why) && output_json(account_json(&a, o->now), why);
 }
 
 static enum store_result
@@ -204,6 +207,8 @@ suspend(struct office *o, const struct invocation *in, bool suspended, struct fa
 
 	if (!deed_do(&d, why))
 		return false;
+	if (invocation_has(in, "json"))
+		return show_changed(o, d.name, why);
 	printf("%s: %s\n", d.name, suspended ? "suspended" : "served again");
 	return true;
 }
@@ -231,10 +236,7 @@ static bool delete (struct office *o, const struct invocation *in, struct fault 
 	    !output_confirm(in, why, "Delete account %s with its %" PRIu64 " flock%s, for good?",
 		a.share_id, a.flocks, a.flocks == 1 ? "" : "s"))
 		return false;
-	if (!deed_do(&d, why))
-		return false;
-	printf("%s: deleted\n", d.name);
-	return true;
+	return deed_do(&d, why) && output_deleted(in, d.name, "deleted", why);
 }
 
 static bool
@@ -300,6 +302,20 @@ account_command_delete(const struct invocation *in, struct fault *why)
 	return work(in, why, delete);
 }
 
+static bool
+say_quota(struct office *o, const struct invocation *in, struct fault *why)
+{
+	struct account a;
+
+	if (invocation_has(in, "json"))
+		return show_changed(o, in->words[0], why);
+	if (!find(o, in->words[0], &a, why))
+		return false;
+	printf("%s: %" PRIu64 " flocks, devices up to %" PRIu64 " Mbit/s each\n", a.share_id,
+	    a.max_flocks, a.bw_limit);
+	return true;
+}
+
 enum outcome
 account_command_quota(const struct invocation *in, struct fault *why)
 {
@@ -309,10 +325,9 @@ account_command_quota(const struct invocation *in, struct fault *why)
 		.name = in->words[0],
 		.action = "account.set-quota",
 		.act = act_quota };
-	struct account a;
 	bool ok;
 
-	if (in->own_count == 0) {
+	if (!invocation_has(in, "flocks") && !invocation_has(in, "mbit")) {
 		fault_set(why, "account set-quota takes --flocks, --mbit or both");
 		return MISUSED;
 	}
@@ -320,10 +335,7 @@ account_command_quota(const struct invocation *in, struct fault *why)
 	    !output_number(in, "flocks", 0, QUOTA_FLOCKS_MAX, &d.max_flocks, why) ||
 	    !output_number(in, "mbit", 1, QUOTA_MBIT_MAX, &d.bw_limit, why))
 		return MISUSED;
-	ok = office_open(&o, in, why) && deed_do(&d, why) && find(&o, d.name, &a, why);
-	if (ok)
-		printf("%s: %" PRIu64 " flocks, devices up to %" PRIu64 " Mbit/s each\n", d.name,
-		    a.max_flocks, a.bw_limit);
+	ok = office_open(&o, in, why) && deed_do(&d, why) && say_quota(&o, in, why);
 	office_close(&o);
 	return ok ? DONE : FAILED;
 }

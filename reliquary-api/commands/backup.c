@@ -100,6 +100,21 @@ put_key(const struct office *o, const struct backup *b, struct fault *why)
 	return ok;
 }
 
+/* What did not become a backup leaves nothing of its own behind: the disk is full enough. */
+static bool
+run(struct office *o, struct backup *b, bool with_key, struct fault *why)
+{
+	bool fresh = access(b->bundles, F_OK) == -1;
+
+	if (!copies_folder(b->bundles, why))
+		return false;
+	if (make(o, b, why))
+		return !with_key || put_key(o, b, why);
+	if (fresh)
+		copies_remove_folder(b->bundles);
+	return false;
+}
+
 enum outcome
 command_backup(const struct invocation *in, struct fault *why)
 {
@@ -109,8 +124,7 @@ command_backup(const struct invocation *in, struct fault *why)
 	bool ok = office_open(&o, in, why) && store_backup_place(&o.options, b.file, why) &&
 		  copies_name(b.part, b.file, ".part", why) &&
 		  copies_name(b.bundles, b.file, ".bundles", why) &&
-		  copies_name(b.key, b.file, ".key", why) && copies_folder(b.bundles, why) &&
-		  make(&o, &b, why) && (!with_key || put_key(&o, &b, why));
+		  copies_name(b.key, b.file, ".key", why) && run(&o, &b, with_key, why);
 
 	office_close(&o);
 	if (!ok)

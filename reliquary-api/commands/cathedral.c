@@ -2,6 +2,7 @@
 #include "base/endpoint.h"
 #include "protocol/crypto/secret.h"
 #include "reliquary-api/auth/token.h"
+#include "reliquary-api/commands/cathedral_json.h"
 #include "reliquary-api/commands/command.h"
 #include "reliquary-api/commands/office.h"
 #include "reliquary-api/commands/output.h"
@@ -143,7 +144,9 @@ give_token(
 		return false;
 	new_token(t, token);
 	ok = do_task(t, act, why);
-	if (ok) {
+	if (ok && invocation_has(t->in, "json")) {
+		ok = output_json(json_pack("{s:s, s:s}", "name", t->row.name, "token", token), why);
+	} else if (ok) {
 		fprintf(stderr, "%s: its token, which is not shown again:\n", t->row.name);
 		puts(token);
 	}
@@ -203,6 +206,15 @@ act_set(struct session *s, void *arg)
 }
 
 static bool
+say_changed(const struct task *t, const char *how, struct fault *why)
+{
+	if (invocation_has(t->in, "json"))
+		return output_json(cathedral_json(&t->row, t->office->now), why);
+	printf("%s: %s\n", t->row.name, how);
+	return true;
+}
+
+static bool
 set(struct task *t, struct fault *why)
 {
 	struct setting set = { .task = t, .why = why };
@@ -222,7 +234,7 @@ cathedral_command_set(const struct invocation *in, struct fault *why)
 	struct office o;
 	bool ok;
 
-	if (in->own_count == 0) {
+	if (in->own_count == invocation_has(in, "json")) {
 		fault_set(why, "cathedral set takes --address, --nat-port, --region, --clear or "
 			       "--shroud");
 		return MISUSED;
@@ -232,10 +244,8 @@ cathedral_command_set(const struct invocation *in, struct fault *why)
 	trial = t; /* whether they can be right at all, before the database is asked */
 	if (!apply_options(&trial, why))
 		return MISUSED;
-	ok = office_open(&o, in, why) && set(&t, why);
+	ok = office_open(&o, in, why) && set(&t, why) && say_changed(&t, "changed", why);
 	office_close(&o);
-	if (ok)
-		printf("%s: changed\n", t.row.name);
 	return ok ? DONE : FAILED;
 }
 
@@ -258,11 +268,9 @@ cathedral_command_drain(const struct invocation *in, struct fault *why)
 
 	if (!read_command(&t, &o, in, why))
 		return MISUSED;
-	ok = office_open(&o, in, why) && do_task(&t, act_drain, why);
+	ok = office_open(&o, in, why) && do_task(&t, act_drain, why) &&
+	     say_changed(&t, t.row.draining ? "handed out to nobody new" : "handed out again", why);
 	office_close(&o);
-	if (ok)
-		printf("%s: %s\n", t.row.name,
-		    t.row.draining ? "handed out to nobody new" : "handed out again");
 	return ok ? DONE : FAILED;
 }
 
@@ -287,9 +295,7 @@ cathedral_command_remove(const struct invocation *in, struct fault *why)
 	     office_result(
 		 cathedral_get(o.session, t.row.name, &t.row), "cathedral", t.row.name, why) &&
 	     output_confirm(in, why, "Remove cathedral %s, whose token dies?", t.row.name) &&
-	     do_task(&t, act_remove, why);
+	     do_task(&t, act_remove, why) && output_deleted(in, t.row.name, "removed", why);
 	office_close(&o);
-	if (ok)
-		printf("%s: removed\n", t.row.name);
 	return ok ? DONE : FAILED;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "reliquary-api/commands/cathedral_json.h"
 #include "reliquary-api/commands/command.h"
 #include "reliquary-api/commands/office.h"
 #include "reliquary-api/commands/output.h"
@@ -14,9 +15,11 @@ struct listing_out {
 	int64_t now;
 };
 
-static json_t *
-cathedral_json(const struct cathedral_row *c, const char *state)
+json_t *
+cathedral_json(const struct cathedral_row *c, int64_t now)
 {
+	const char *state = cathedral_state_name(cathedral_state(c, now));
+
 	return json_pack("{s:s, s:s, s:s, s:i, s:o, s:b, s:s, s:o, s:o, s:s, s:I}", "name", c->name,
 	    "region", c->region, "address", c->address, "port", (int)c->port, "nat_port",
 	    c->nat_port != 0 ? json_integer(c->nat_port) : json_null(), "shroud", (int)c->shroud,
@@ -33,7 +36,7 @@ cathedral_out(void *arg, const struct cathedral_row *c)
 	char at[CATHEDRAL_ADDRESS + 16], seen[OUTPUT_TIME], nat[8] = "-";
 
 	if (l->json)
-		return l->ok = output_json(cathedral_json(c, state), l->why);
+		return l->ok = output_json(cathedral_json(c, l->now), l->why);
 	snprintf(at, sizeof(at), "%s%s%s:%u", v6 ? "[" : "", c->address, v6 ? "]" : "", c->port);
 	if (c->nat_port != 0)
 		snprintf(nat, sizeof(nat), "%u", c->nat_port);

@@ -181,6 +181,28 @@ copies_remove_others(struct session *s, const char *folder, struct fault *why)
 	return each_name(folder, remove_other, &r, why) && r.ok;
 }
 
+static bool
+remove_bundle(void *arg, const char *name)
+{
+	char path[CONF_TEXT_MAX + NAME_MAX + 2];
+	const char *folder = arg;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	unlink(path);
+	return true;
+}
+
+void
+copies_remove_folder(const char *path)
+{
+	char folder[CONF_TEXT_MAX];
+	struct fault ignored;
+
+	if (copies_name(folder, path, "", &ignored) &&
+	    each_name(folder, remove_bundle, folder, &ignored))
+		rmdir(folder);
+}
+
 void
 copies_remove_database(const char *path)
 {

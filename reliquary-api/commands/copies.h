@@ -38,6 +38,9 @@ bool copies_put_folder(const char *from, const char *to, struct fault *why);
 /* Removes files from a folder that are no bundles of the database. */
 bool copies_remove_others(struct session *s, const char *folder, struct fault *why);
 
+/* Removes a folder of bundles, if nothing else is in it, as far as that is possible. */
+void copies_remove_folder(const char *path);
+
 /* Removes a database of ours with what lies beside it while it is open. */
 void copies_remove_database(const char *path);
 

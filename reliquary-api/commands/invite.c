@@ -38,12 +38,40 @@ make(struct session *s, void *arg)
 	return result;
 }
 
+static json_t *
+invite_json(const struct invite *i, const char *id)
+{
+	return json_pack("{s:s, s:s, s:I, s:o, s:o}", "id", id, "label", i->label, "uses_left",
+	    (json_int_t)i->uses_left, "created", time_json(i->created), "expires",
+	    time_json(i->expires));
+}
+
 /* The invitation alone on standard output, for whatever reads it there. */
 static bool
-create(struct office *o, const struct invite *wish, struct fault *why)
+say(const struct invite *i, const char *text, bool json, struct fault *why)
+{
+	char id[ID64_TEXT], until[OUTPUT_TIME];
+	json_t *object;
+
+	if (!json) {
+		fprintf(stderr, "good for %" PRIu64 " account%s until %s, and not shown again:\n",
+		    i->uses_left, i->uses_left == 1 ? "" : "s", output_time(i->expires, until));
+		puts(text);
+		return true;
+	}
+	id64_text(i->id, id);
+	object = invite_json(i, id);
+	if (json_object_set_new(object, "invite", json_string(text)) == 0)
+		return output_json(object, why);
+	json_decref(object);
+	return fault_set(why, "out of memory");
+}
+
+static bool
+create(struct office *o, const struct invite *wish, bool json, struct fault *why)
 {
 	struct making m = { .invite = *wish, .random = &o->random };
-	char text[INVITE_TEXT], until[OUTPUT_TIME];
+	char text[INVITE_TEXT];
 	struct secret_hash hash;
 	bool ok;
 
@@ -52,13 +80,9 @@ create(struct office *o, const struct invite *wish, struct fault *why)
 	token_new(text, (INVITE_TEXT - 1) / 2, &o->random);
 	hash = vault_hash(o->vault, SECRET_INVITE, text, INVITE_TEXT - 1);
 	memcpy(m.hash.bytes, hash.bytes, sizeof(m.hash.bytes));
-	ok = office_result(store_atomically(o->session, make, &m), "invitation", "a new one", why);
-	if (ok) {
-		fprintf(stderr, "good for %" PRIu64 " account%s until %s, and not shown again:\n",
-		    m.invite.uses_left, m.invite.uses_left == 1 ? "" : "s",
-		    output_time(m.invite.expires, until));
-		puts(text);
-	}
+	ok =
+	    office_result(store_atomically(o->session, make, &m), "invitation", "a new one", why) &&
+	    say(&m.invite, text, json, why);
 	secret_wipe(text, sizeof(text));
 	return ok;
 }
@@ -84,7 +108,8 @@ invite_command_create(const struct invocation *in, struct fault *why)
 	}
 	snprintf(wish.label, sizeof(wish.label), "%s", label != NULL ? label : "");
 	wish.expires = (int64_t)life;
-	ok = office_open(&o, in, why) && office_unlock(&o, why) && create(&o, &wish, why);
+	ok = office_open(&o, in, why) && office_unlock(&o, why) &&
+	     create(&o, &wish, invocation_has(in, "json"), why);
 	office_close(&o);
 	return ok ? DONE : FAILED;
 }
@@ -95,14 +120,6 @@ struct page_out {
 	uint32_t count;
 	uint64_t last;
 };
-
-static json_t *
-invite_json(const struct invite *i, const char *id)
-{
-	return json_pack("{s:s, s:s, s:I, s:o, s:o}", "id", id, "label", i->label, "uses_left",
-	    (json_int_t)i->uses_left, "created", time_json(i->created), "expires",
-	    time_json(i->expires));
-}
 
 static bool
 invite_out(void *arg, const struct invite *i)
@@ -169,9 +186,8 @@ invite_command_delete(const struct invocation *in, struct fault *why)
 		return MISUSED;
 	}
 	ok = office_open(&o, in, why) &&
-	     office_result(store_atomically(o.session, take_back, &id), "invitation", name, why);
+	     office_result(store_atomically(o.session, take_back, &id), "invitation", name, why) &&
+	     output_deleted(in, name, "taken back", why);
 	office_close(&o);
-	if (ok)
-		printf("%s: taken back\n", name);
 	return ok ? DONE : FAILED;
 }

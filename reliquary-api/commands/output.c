@@ -3,6 +3,7 @@
 
 #include "base/conf_values.h"
 #include "reliquary-api/handlers/common.h"
+#include "reliquary-api/http/forget.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,11 +16,20 @@ output_json(json_t *object, struct fault *why)
 {
 	char *line = json_dumps(object, JSON_COMPACT);
 
-	json_decref(object);
+	forget_json(object);
 	if (line == NULL)
 		return fault_set(why, "out of memory");
 	puts(line);
-	free(line);
+	forget_text(line);
+	return true;
+}
+
+bool
+output_deleted(const struct invocation *in, const char *name, const char *word, struct fault *why)
+{
+	if (invocation_has(in, "json"))
+		return output_json(json_pack("{s:s}", "deleted", name), why);
+	printf("%s: %s\n", name, word);
 	return true;
 }
 

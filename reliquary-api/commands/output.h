@@ -10,8 +10,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One line of JSON on standard output; takes object over, NULL (no memory) too. */
+/*
+ * One line of JSON on standard output; takes object over, NULL (no memory) too, and wipes what was
+ * in it.
+ */
 bool output_json(json_t *object, struct fault *why);
+
+/* What is gone now: {"deleted": name}, or "name: word" for people. */
+bool output_deleted(
+    const struct invocation *in, const char *name, const char *word, struct fault *why);
 
 /*
  * Asks a person on the terminal; true when the answer is yes, or with --yes.  Without a terminal

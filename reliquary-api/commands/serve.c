@@ -256,41 +256,51 @@ wait_for_end(struct service *s)
 	}
 }
 
-/* Until nobody is connected any more, at most so long; who asks twice to end is not kept waiting.
- */
 static uint64_t
+connected(const struct service *s)
+{
+	struct server_counts counts;
+
+	server_counts(s->server, &counts);
+	return counts.connections;
+}
+
+/* Until nobody is connected any more, at most so long; false when it is asked again to end. */
+static bool
 wait_for_silence(const struct service *s, uint64_t most_ms)
 {
 	const struct timespec pause = { .tv_nsec = POLL_MS * NS_PER_MS };
 	uint64_t end_ns = clock_now().mono_ns + most_ms * NS_PER_MS;
-	struct server_counts counts;
-	int signal;
 
-	do {
-		server_counts(s->server, &counts);
-		if (counts.connections == 0 || clock_now().mono_ns >= end_ns)
-			break;
-		signal = sigtimedwait(&s->signals, NULL, &pause);
-	} while (signal != SIGTERM && signal != SIGINT);
-	return counts.connections;
+	while (connected(s) > 0 && clock_now().mono_ns < end_ns) {
+		int signal = sigtimedwait(&s->signals, NULL, &pause);
+
+		if (signal == SIGTERM || signal == SIGINT)
+			return false;
+	}
+	return true;
 }
 
 /*
- * What has begun may end.  At first the door stays open, so that whoever comes is told to come
- * back later, and a proxy hears of it before connections are refused.
+ * What has begun may end; who asks twice is not kept waiting for it.  At first the door stays open,
+ * so that whoever comes is told to come back later, and a proxy hears of it before connections are
+ * refused.
  */
 static void
 drain(const struct service *s)
 {
 	uint64_t most_ms = s->office.conf.drain_s * 1000;
 	uint64_t notice_ms = most_ms < NOTICE_MS ? most_ms : NOTICE_MS, left;
+	bool patient;
 
 	notify_stopping();
 	log_info("ending: no new requests are taken");
 	api_drain(s->api);
-	wait_for_silence(s, notice_ms);
+	patient = wait_for_silence(s, notice_ms);
 	server_drain(s->server);
-	left = wait_for_silence(s, most_ms - notice_ms);
+	if (patient)
+		wait_for_silence(s, most_ms - notice_ms);
+	left = connected(s);
 	if (left > 0)
 		log_warn(
 		    "%ju connection%s did not end in time", (uintmax_t)left, left == 1 ? "" : "s");

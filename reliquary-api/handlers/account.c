@@ -6,14 +6,6 @@
 #include "reliquary-api/handlers/secrets.h"
 #include "reliquary-api/http/forget.h"
 
-static const char *
-account_state(const struct account *a, int64_t now)
-{
-	if (a->suspended)
-		return "suspended";
-	return a->expires <= now ? "expired" : "active";
-}
-
 struct reply
 handle_account_show(const struct call *c)
 {

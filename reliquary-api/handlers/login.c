@@ -53,8 +53,10 @@ reply_token(const struct call *c, const struct account *account)
 	result = token_issue(c, account->id, &wish, true, &token);
 	if (result == STORE_OK)
 		result = login_note(c, account->id);
-	if (result != STORE_OK)
+	if (result != STORE_OK) {
+		secret_wipe(&token, sizeof(token));
 		return reply_store(result, "token");
+	}
 
 	made = json_pack("{s:s, s:s}", "token", token.value, "share_id", account->share_id);
 	secret_wipe(&token, sizeof(token));

@@ -54,12 +54,13 @@ admit_invited(const struct call *c, struct reply *refused)
 	const struct field fields[] = { FIELD_TEXT_INTO("invite", invite), FIELD_END };
 	enum store_result result;
 	struct hash32 hash;
+	bool ok;
 
-	if (!fields_read(c->rq->json, fields, refused))
-		return false;
-
+	ok = fields_read(c->rq->json, fields, refused);
 	hash = text_hash(c, SECRET_INVITE, invite);
 	secret_wipe(invite, sizeof(invite));
+	if (!ok)
+		return false;
 	result = invite_use(c->store, &hash, c->now.wall_s);
 	if (result == STORE_OK)
 		return true;
@@ -189,9 +190,10 @@ handle_register(const struct call *c)
 	if (!admit(c, &refused))
 		return refused;
 	result = newcomer_make(c, &n);
-	if (result != STORE_OK)
+	if (result != STORE_OK) {
+		secret_wipe(&n, sizeof(n));
 		return reply_store(result, "account");
-
+	}
 	made = json_pack("{s:s, s:s, s:s, s:o}", "account", n.key, "token", n.token.value,
 	    "share_id", n.share_id, "expires", time_json(n.expires));
 	secret_wipe(&n, sizeof(n));

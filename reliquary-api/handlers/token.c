@@ -96,6 +96,8 @@ handle_token_create(const struct call *c)
 	if (!wish_read(c, &wish, &refused))
 		return refused;
 	result = token_issue(c, c->who.account, &wish, false, &made);
+	if (result != STORE_OK)
+		secret_wipe(&made, sizeof(made));
 	if (result == STORE_FULL)
 		return reply_problem(409, "quota", "the account has as many tokens as it may have");
 	if (result != STORE_OK)

@@ -64,7 +64,9 @@ struct server_options {
 struct server_counts {
 	uint64_t connections; /* open now */
 	uint64_t accepted, refused_full, refused_source;
-	uint64_t timed_out_idle, timed_out_body, aborted;
+	uint64_t timed_out_idle, timed_out_body;
+	uint64_t aborted;   /* the client went in the midst of a request */
+	uint64_t malformed; /* heads that were answered without begin(), by us */
 };
 
 struct server;

@@ -194,8 +194,10 @@ take_head(struct visit *v, const char *method, const char *version)
 	v->x.begun_ns = s->clock().mono_ns;
 	v->body_begun_ns = v->x.begun_ns;
 	v->x.rq.method = method_parse(method);
-	if (!read_head(v, &h, method, version))
+	if (!read_head(v, &h, method, version)) {
+		atomic_fetch_add_explicit(&s->malformed, 1, memory_order_relaxed);
 		return answer_and_close(v);
+	}
 
 	v->phase = PHASE_BODY;
 	v->begun = true;

@@ -20,7 +20,7 @@ struct serving {
 	_Atomic bool draining;    /* each answer is its connection's last */
 	_Atomic bool ending;      /* nothing is run any more */
 	_Atomic unsigned running; /* run() called, and what came of it not given back yet */
-	_Atomic uint64_t aborted;
+	_Atomic uint64_t aborted, malformed;
 };
 
 /* The line of the request is there: what comes of it is handed to the others as *visit. */

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Versions 1.2 and 1.3, in the words of GnuTLS. */
-#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+/* Versions 1.2 and 1.3, in the words of GnuTLS; never a key that is only encrypted with RSA. */
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA"
 
 struct tls;
 struct tls_pair;

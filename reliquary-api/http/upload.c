@@ -119,22 +119,6 @@ upload_reserve(struct upload *u, uint64_t size)
 	return fail(u, "making room for");
 }
 
-static bool
-write_all(int file, const uint8_t *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(file, data, len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return false;
-		data += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
 enum upload_status
 upload_take(struct upload *u, const uint8_t *data, size_t len)
 {
@@ -143,7 +127,7 @@ upload_take(struct upload *u, const uint8_t *data, size_t len)
 		return u->status;
 	if (u->check.take != NULL && !u->check.take(u->check.state, data, len, &u->fault))
 		return refuse(u);
-	if (!write_all(u->file, data, len))
+	if (!file_write_all(u->file, data, len))
 		return fail(u, "writing");
 	if (gnutls_hash(u->hashing, data, len) != GNUTLS_E_SUCCESS) {
 		errno = EIO;

@@ -126,16 +126,6 @@ admin_done(struct exchange *x, uint64_t now_ns, void *arg)
 }
 
 static bool
-is_loopback(const struct endpoint *at)
-{
-	static const uint8_t ipv6_loopback[16] = { [15] = 1 };
-	uint8_t ip[4];
-
-	endpoint_ipv4(at, ip);
-	return ip[0] == 127 || memcmp(at->ip, ipv6_loopback, sizeof(at->ip)) == 0;
-}
-
-static bool
 admin_start(struct admin *a, const struct endpoint *at, struct fault *why)
 {
 	static const struct server_calls calls = { admin_begin, admin_run, admin_done };
@@ -162,7 +152,7 @@ admin_create(const struct endpoint *at, struct api *api, const struct server *pu
 	char text[ENDPOINT_TEXT];
 	struct admin *a;
 
-	if (!is_loopback(at)) {
+	if (!endpoint_is_loopback(at)) {
 		fault_set(why, "admin %s: not a loopback address", endpoint_format(at, text));
 		return NULL;
 	}

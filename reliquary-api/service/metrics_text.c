@@ -80,6 +80,9 @@ write_server(FILE *to, const struct server_counts *s)
 	    s->timed_out_idle, s->timed_out_body);
 	number(to, "connections_aborted_total", "counter",
 	    "connections that ended in the midst of a request", s->aborted);
+	number(to, "heads_refused_total", "counter",
+	    "requests whose head was malformed or too large; they are in no other count and no log",
+	    s->malformed);
 }
 
 static void

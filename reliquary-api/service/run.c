@@ -122,14 +122,11 @@ note_outcome(struct visit *v, bool kept)
 		counts_add(&c->uploads_refused, 1);
 }
 
-/*
- * Whether the file is some row's: when the commit failed that is not known here, for the disk may
- * have it all the same.  Then the file stays, and upkeep removes it if no row names it.
- */
+/* A file that no row names after all is removed by upkeep; a row without its file nothing mends. */
 static void
-file_keep(struct visit *v, bool kept, enum store_result result)
+file_keep(struct visit *v, bool kept)
 {
-	if (v->x->rq.upload != NULL && (kept || (v->job.ok && result != STORE_OK)))
+	if (v->x->rq.upload != NULL && (kept || v->job.doubtful))
 		upload_keep(v->x->rq.upload);
 }
 
@@ -142,7 +139,7 @@ write_done(struct job *job, enum store_result result)
 	if (result != STORE_OK && v->x->reply.status < 400)
 		reply_set(
 		    v, reply_store(result == STORE_CONFLICT ? STORE_FAILED : result, "store"));
-	file_keep(v, kept, result);
+	file_keep(v, kept);
 	note_outcome(v, kept);
 	server_resume(v->x); /* from here on it is the server's, and v may be gone */
 }

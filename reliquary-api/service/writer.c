@@ -75,6 +75,8 @@ run_together(struct writer *w, struct job *first)
 	result = group_commit(w->session);
 	if (result == STORE_OK)
 		note_committed(w, kept);
+	for (struct job *job = first; job != NULL && result != STORE_OK; job = job_next(job))
+		job->doubtful = job->doubtful || job->ok;
 	return result;
 }
 
@@ -93,6 +95,8 @@ run_alone(struct writer *w, struct job *job)
 	result = group_commit(w->session);
 	if (result == STORE_OK)
 		note_committed(w, 1);
+	else
+		job->doubtful = true;
 	return result;
 }
 

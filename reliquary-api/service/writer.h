@@ -28,7 +28,9 @@ struct job {
 	bool (*work)(struct job *job, struct session *store, struct random *random);
 	/* result: STORE_OK when what work() kept is on disk, and for work() that kept nothing. */
 	void (*done)(struct job *job, enum store_result result);
-	bool ok; /* what work() said: the writer's to set, done()'s to read */
+	/* The writer's to set, done()'s to read: */
+	bool ok;       /* what work() said */
+	bool doubtful; /* a commit that held what it did failed, and may be on disk all the same */
 };
 
 struct writer_options {

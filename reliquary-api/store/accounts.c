@@ -36,6 +36,14 @@ account_create(struct session *s, const struct account_new *a, struct account_id
 	return result;
 }
 
+const char *
+account_state(const struct account *a, int64_t now)
+{
+	if (a->suspended)
+		return "suspended";
+	return a->expires <= now ? "expired" : "active";
+}
+
 static bool
 account_row(struct query *q, struct account *ret)
 {

@@ -23,6 +23,9 @@ struct account {
 	char registration[16];
 };
 
+/* "active", "expired" or "suspended". */
+const char *account_state(const struct account *a, int64_t now);
+
 /* Who a token speaks for. */
 struct caller {
 	struct account_id account;

@@ -3,10 +3,12 @@
 
 #include "base/clock.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 /* The log file shrinks to it when it begins anew. */
 #define LOG_BYTES_KEPT (16 << 20)
@@ -52,12 +54,23 @@ store_fill(struct store *ret, const struct store_options *o, struct fault *why)
 	return true;
 }
 
+/* The engine misses what it could not make, and says that. */
+static bool
+is_read_only(const char *path)
+{
+	struct statvfs fs;
+
+	return statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0;
+}
+
 bool
 connection_fault(struct fault *why, sqlite3 *db, const char *path)
 {
 	int code = db == NULL ? SQLITE_NOMEM : sqlite3_extended_errcode(db);
 	int cause = db == NULL ? 0 : sqlite3_system_errno(db);
 
+	if ((code & 0xff) == SQLITE_CANTOPEN && is_read_only(path))
+		return fault_set(why, "%s: %s", path, strerror(EROFS));
 	if (cause == 0 || (code & 0xff) == SQLITE_NOMEM)
 		return fault_set(why, "%s: %s", path, sqlite3_errstr(code));
 	return fault_set(why, "%s: %s (%s)", path, sqlite3_errstr(code), strerror(cause));

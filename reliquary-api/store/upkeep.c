@@ -6,6 +6,9 @@
 
 #define DAY_S INT64_C(86400)
 
+/* A clock that was ahead is put back, and a challenge that had ended is good again: but once. */
+#define SPENT_KEPT_S DAY_S
+
 /* How many joins are looked at for one that may go. */
 #define JOINS_LOOKED_AT 4
 
@@ -72,7 +75,7 @@ all_rows_end(struct session *s, struct upkeep *u)
 		{ joins_ended, u->now - u->join_s },
 		{ enrolments_ended, u->now },
 		{ invites_ended, u->now },
-		{ spent_ended, u->now },
+		{ spent_ended, u->now - SPENT_KEPT_S },
 		{ repeats_ended, u->now },
 		{ events_old, u->now - u->event_s },
 	};

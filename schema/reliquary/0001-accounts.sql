@@ -167,7 +167,7 @@ CREATE TABLE invites (
 ) STRICT;
 CREATE INDEX invites_expires ON invites (expires);
 
--- Challenges that were used, until they would have ended anyway.
+-- Challenges that were used, until a day after they would have ended anyway.
 CREATE TABLE spent (
   hash    BLOB    NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
   expires INTEGER NOT NULL

@@ -4,7 +4,8 @@
 # bash's completion of the reliquary-* commands.  What a command takes is in the usage that it prints
 # with --help; what flocks there are, in the folders under $RELIQUARY.
 
-# What may stand where a usage has this word.
+# What may stand where a usage has this word.  The shell would expand what it is offered: no file
+# may offer it more than what belongs there.
 _reliquary_values() {
 	local files=${RELIQUARY:-$HOME/.config/reliquary} entry
 
@@ -16,10 +17,10 @@ _reliquary_values() {
 		done
 		;;
 	DEVICE)
-		cat "$files"/*/cathedral_id 2>/dev/null
+		grep -hxE '[0-9a-f]{8}' "$files"/*/cathedral_id 2>/dev/null
 		;;
 	URL)
-		cat "$files/api" 2>/dev/null
+		grep -hxE 'https?://[][A-Za-z0-9.:/_~-]+' "$files/api" 2>/dev/null
 		;;
 	SCOPE)
 		printf '%s\n' full read approve

@@ -235,32 +235,30 @@ folder_make() {
 		say "warning: others may look into $1, which holds secrets; chmod 700 closes it"
 }
 
-# file_draft FOLDER MODE: what stands on standard input as a new file that nobody looks for; its
-# path is REPLY.
+# file_draft FOLDER MODE: what stands on standard input as a new file that nobody looks for, DRAFT.
+DRAFT=
+
 file_draft() {
-	REPLY=$(mktemp -- "$1/.new.XXXXXXXX") || return 1
-	if cat >"$REPLY" && chmod "$2" -- "$REPLY" && sync -- "$REPLY"; then
-		return 0
-	fi
-	rm -f -- "$REPLY"
-	return 1
+	DRAFT=$(mktemp -- "$1/.new.XXXXXXXX") && cat >"$DRAFT" && chmod "$2" -- "$DRAFT" &&
+		sync -- "$DRAFT"
+}
+
+# A draft goes with the shell that made it, however that ends.
+draft_forget() {
+	[ -z "$DRAFT" ] || rm -f -- "$DRAFT"
 }
 
 # file_put PATH MODE: standard input takes the place of what is there, in one step.
-file_put() {
-	file_draft "${1%/*}" "$2" && mv -fT -- "$REPLY" "$1" && return 0
-	rm -f -- "$REPLY"
-	return 1
-}
+file_put() (
+	trap draft_forget EXIT
+	file_draft "${1%/*}" "$2" && mv -fT -- "$DRAFT" "$1"
+)
 
 # file_keep PATH MODE: the same, but what is there stays there.
-file_keep() {
-	file_draft "${1%/*}" "$2" || return 1
-	ln -T -- "$REPLY" "$1" 2>/dev/null
-	set -- "$1" $?
-	rm -f -- "$REPLY"
-	return "$2"
-}
+file_keep() (
+	trap draft_forget EXIT
+	file_draft "${1%/*}" "$2" && ln -T -- "$DRAFT" "$1" 2>/dev/null
+)
 
 # setting_put NAME VALUE [MODE]
 setting_put() {

@@ -46,6 +46,14 @@ for file in scripts/reliquary-*; do
 	done
 done | quiet "every option of a manual is one"
 
+for file in scripts/reliquary-*; do
+	sed -n 's/^words_read [0-9]* [0-9]* "\(.*\)" .*/\1/p' "$file" | tr -d = | tr ' ' '\n' |
+		while read -r option; do
+			[[ ! $option =~ ^[a-z] ]] || grep -q "^#:   --$option\b" "$file" ||
+				echo "$file: --$option"
+		done
+done | quiet "and every option is in the manual"
+
 version=$(sed -n 's/^VERSION := //p' Makefile)
 [ "$(scripts/reliquary-status --version)" = "reliquary-status $version" ]
 ok $? "their version is the Makefile's"

@@ -6,7 +6,7 @@
 # shellcheck source=api.sh
 . "$HERE/api.sh"
 
-plan 97
+plan 100
 
 # --- the command line ---
 
@@ -118,6 +118,7 @@ is "$STATUS" 0 "SIGINT ends it well"
 new_flock
 reliquary-ambry -C "$TREE" generate "$FLOCK" >/dev/null
 reliquary-ambry -C "$TREE" bundle "$FLOCK" "$FLOCK" 30 "$WORK/bundle" >/dev/null
+has_upload() { [ -n "$(ls "$DATA/bundles/incoming")" ]; }
 stop api
 is "$STATUS" 0 "SIGTERM ends it well"
 logged api 'ended$'
@@ -142,6 +143,21 @@ is "$STATUS" 0 "it ends"
 between $(($(now_ms) - before)) 1500 7000 "within its time, whatever others do"
 logged api 'did not end in time'
 ok $? "and it says so"
+exec 7>&-
+start_api api --drain-timeout 30s
+exec 7<>/dev/tcp/127.0.0.1/8080
+printf 'PUT /v1/flocks/%s/ambry HTTP/1.1\r\nHost: x\r\nx-token: %s\r\nContent-Length: 3756730\r\n\r\nx' \
+	"$FLOCK" "$TOKEN" >&7
+wait_for 5 has_upload
+before=$(now_ms)
+kill -TERM "${PIDS[api]}"
+wait_for 5 logged api 'ending'
+kill -TERM "${PIDS[api]}"
+finish api 10
+is "$STATUS" 0 "asked twice it ends as well"
+between $(($(now_ms) - before)) 0 3000 "at once, though an upload is in work"
+[ -z "$(ls "$DATA/bundles/incoming")" ]
+ok $? "of which nothing stays"
 exec 7>&-
 
 # --- key and database belong together ---

@@ -6,7 +6,7 @@
 # shellcheck source=api.sh
 . "$HERE/api.sh"
 
-plan 121
+plan 135
 
 # row WORD...: the line of the last list that begins with the first word has the others, too.
 row() {
@@ -175,6 +175,32 @@ for label in $'\xff' $'a\e[2Jb' $'a\nb' "$(printf 'x%.0s' {1..65})"; do
 		--data "$DATA" invite create --label "$label"
 done
 like "$(admin stats)" 'flocks +2' "for people, too"
+
+# json FILTER WORD...: what jq finds in the one object that a command prints.
+json() {
+	admin "${@:2}" --json 2>json.err | jq -rs "if length == 1 then .[0] | $1 else \"no\" end"
+}
+
+is "$(json '[.share_id, .state]|@tsv' account suspend "$anna_share")" "$anna_share"$'\t'suspended \
+	"in JSON an account is shown as it is then"
+is "$(json .state account resume "$anna_share")" active "each time"
+is "$(json '[.max_flocks, .device_mbit]|@csv' account set-quota "$anna_share" --flocks 6)" 6,100 \
+	"with its quota"
+refuses 2 'takes --flocks, --mbit or both' "which --json is none of" \
+	--data "$DATA" account set-quota "$anna_share" --json
+like "$(json '[.name, .token]|@tsv' cathedral add delta 192.0.2.44:4500)" '^delta.[0-9a-f]{32}$' \
+	"a token is in it"
+like "$(json .token cathedral token delta)" '^[0-9a-f]{32}$' "a new one, too"
+is "$(cat json.err)" "" "and nothing is said beside it"
+is "$(json '[.region, .state]|@tsv' cathedral set delta --region us)" us$'\t'new "a cathedral"
+refuses 2 'takes --address' "that was changed" --data "$DATA" cathedral set delta --json
+is "$(json .state cathedral drain delta)" draining "or drained"
+is "$(json .deleted cathedral remove delta --yes)" delta "or is gone"
+invite=$(json '[.invite, .id, .uses_left]|@tsv' invite create --uses 3)
+like "$invite" '^[0-9a-f]{32}.[0-9a-f]{16}.3$' "an invitation"
+is "$(json .deleted invite delete "$(cut -f 2 <<<"$invite")")" "$(cut -f 2 <<<"$invite")" "taken back"
+is "$(json .deleted account delete 0123456789abcdef --yes)" no "nothing is said of what was not done"
+invite=${invite%%$'\t'*}
 
 # --- backup ---
 

@@ -12,8 +12,7 @@ command -v reliquary-api >/dev/null || skip_all "reliquary-api is not built"
 
 # The page's host is this machine, and its certificate is known here; nothing outside is asked.
 NAME=reliquary.example
-printf '127.0.0.1 localhost %s\n' $NAME >hosts
-mount --bind hosts /etc/hosts || skip_all "no mounts"
+own_etc $NAME
 tls_pair cert.pem key.pem $NAME || skip_all "no certtool"
 export CURL_CA_BUNDLE=$WORK/cert.pem
 export API=https://$NAME # what ask() talks to

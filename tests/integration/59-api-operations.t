@@ -14,18 +14,15 @@ command -v reliquary-api >/dev/null || skip_all "reliquary-api is not built"
 # --- a system of our own ---
 
 NAME=reliquary.example
-HOST=$WORK/host # its /etc
 TOP=$(cd "$HERE/../.." && pwd)
-mkdir "$HOST" system source
+mkdir system source
 mount --bind "$TOP" source || skip_all "no mounts"
-cp -a /etc "$HOST/"
-mount --bind "$HOST/etc" /etc || skip_all "no mounts"
+own_etc $NAME
 mkdir -p /etc/systemd/system /etc/cron.d
 for name in /usr/local /var/lib /var/backups /root; do
 	mount -t tmpfs tmpfs $name || skip_all "no mounts"
 done
 mkdir -p "$TOP" && mount --bind source "$TOP" || exit 1 # should it be in one of these
-echo "127.0.0.1 localhost $NAME" >/etc/hosts
 make -s -C "$TOP" -o all -o packages BIN="$BIN" install >install.log 2>&1
 INSTALLED=$?
 
@@ -45,15 +42,16 @@ start() {
 
 	user=$(value User)
 	cap=+$(value AmbientCapabilities | tr A-Z a-z | sed 's/^cap_//')
-	had=$(grep -c 'is ready' "$WORK/unit.log" 2>/dev/null)
+	touch "$WORK/unit.log"
+	had=$(grep -c 'is ready' "$WORK/unit.log")
 	install -d -o "$user" -m "$(value StateDirectoryMode)" "/var/lib/$(value StateDirectory)"
-	ulimit -n "$(value LimitNOFILE)"
+	ulimit -n "$(value LimitNOFILE)" 2>/dev/null || ulimit -n hard
 	# shellcheck disable=SC2046 # words
 	setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs --bounding-set "-all,$cap" \
 		--inh-caps "$cap" --ambient-caps "$cap" $(value ExecStart) >>"$WORK/unit.log" 2>&1 </dev/null &
 	echo $! >"$WORK/unit.pid"
 	while running; do
-		[ "$(grep -c 'is ready' "$WORK/unit.log")" = "${had:-0}" ] || return 0
+		[ "$(grep -c 'is ready' "$WORK/unit.log")" = "$had" ] || return 0
 		sleep 0.02
 	done
 	return 1

@@ -62,7 +62,7 @@ log_in() {
 	chmod 400 "$RELIQUARY/token"
 }
 
-plan 216
+plan 233
 
 # --- command lines ---
 
@@ -269,7 +269,8 @@ fails 1 'somebody is logged in here already; say --force' "registering on top of
 	reliquary-register "$API"
 is "$(count)" 3 "asks nobody"
 export RELIQUARY=$WORK/deep/er/two
-runs "an account without proof of work" reliquary-register "$API"
+runs "an account without proof of work" reliquary-register --region eu "$API"
+like "$(asked | head -n 1)" '^POST /v1/register\?region=eu HTTP' "with a cathedral nearby"
 is "$OUT" "$KEY" "prints its key, and only that, on standard output"
 like "$ERR" 'keep it, nobody can give it to you again' "and says what it is"
 like "$ERR" 'good until 2026-11-22T06:00:00Z.*|has no cathedral at the moment' "and how long"
@@ -328,6 +329,20 @@ reply 403 application/problem+json \
 reply 200 application/json '{"challenge": "aa.bb", "bits": 63, "expires": "x"}' >"$WEB/answer.8"
 fails 4 'proof of work of 63 bits' "work for a lifetime is not begun" \
 	reliquary-register --force "$API"
+
+# --- a service that wants to have another device's key ---
+
+log_in
+json 200 "{\"kek_file\": \"$FLOCK/kek-data/kek-0x1a\"}"
+runs "a device is approved" reliquary-device-approve "$FLOCK" 36d28dec
+is "$OUT" "36d28dec is device 1a; give it $FLOCK/kek-data/kek-0x1a" "and which key is its own said"
+runs "the number may be said" reliquary-device-approve --kek 1A "$FLOCK" 36d28dec
+is "$(asked | tail -n 1)" '{"kek": 26}' "to the service"
+fails 4 'not of the form' "which may not say another one" \
+	reliquary-device-approve --kek 1b "$FLOCK" 36d28dec
+json 200 '{"kek_file": "6442a01510d91b00/kek-data/kek-0x1a"}'
+fails 4 'not of the form' "nor another flock's" reliquary-device-approve "$FLOCK" 36d28dec
+export RELIQUARY=$WORK/three
 
 # --- files that are in the way ---
 
@@ -396,6 +411,50 @@ json 200 '{"generation": "0x649af776", "expires": "2026-12-21T10:33:00Z", "tunne
 runs "a bundle under a strange name" reliquary-ambry-upload "$FLOCK" "$WORK/a \"bundle\" \\"
 is "$OUT" "generation 0x649af776, 32385 tunnels, good until 2026-12-21T10:33:00Z" "says what it is"
 between "$(stat -c %s "$WEB/request.$(count)")" 3756830 3758730 "arrives whole"
+
+# --- who is interrupted ---
+
+# interrupted SIGNAL COMMAND WORD...: it and all that it runs get the signal while a file that is
+# not whole yet is on its way to the disk.
+rm "$SPY/sync"
+printf '#!/bin/bash\ntouch "%s"\nsleep 1\n' "$WORK/syncing" >"$SPY/sync"
+chmod 755 "$SPY/sync"
+interrupted() {
+	rm -f syncing
+	set -m
+	PATH="$SPY:$SCRIPTS:$PATH" "${@:2}" </dev/null >out.txt 2>err.txt &
+	set +m
+	wait_for 5 test -e syncing
+	kill -"$1" -- -$!
+	wait $!
+	STATUS=$?
+}
+
+drafts() {
+	find "$RELIQUARY" -name '.*' ! -path "$RELIQUARY"
+}
+
+no_drafts() {
+	[ -z "$(drafts)" ]
+}
+
+for signal in INT TERM HUP; do
+	json 200 '{"cathedral": "192.0.2.77:4500", "natport": 4501}'
+	interrupted "$signal" reliquary-init "$API"
+	[ "$STATUS" != 0 ]
+	ok $? "SIG$signal ends init"
+	wait_for 5 no_drafts
+	ok $? "and takes along what was half written" || note "$(drafts)"
+	interrupted "$signal" reliquary-kek-install "$FLOCK" 03 "$WORK/kek"
+	wait_for 5 no_drafts
+	is "$? $(names "$RELIQUARY/$FLOCK")" "0 " "nor is half a key left" || note "$(drafts)"
+done
+json 201 "${device/SECRET/$secret}"
+interrupted TERM reliquary-flock-join "$FLOCK"
+is "$STATUS $(names "$RELIQUARY/$FLOCK")" \
+	"0 cathedral_id cosk-36d28dec cosk-pub-36d28dec id-36d28dec " \
+	"a device that the service has accepted finishes what it has to write"
+ln -sf spy "$SPY/sync"
 
 # --- at a terminal ---
 

@@ -19,7 +19,7 @@ INSTALLED=$?
 SHARE=$ROOT$PREFIX/share
 SCRIPTS=$ROOT$PREFIX/bin
 
-plan 54
+plan 57
 
 is "$INSTALLED" 0 "make install" || note "$(cat install.log)"
 missing=
@@ -161,6 +161,18 @@ is "$(completed reliquary flock-)" "flock-create flock-delete flock-join flock-l
 	"bash completes commands"
 is "$(completed reliquary-device-approve '')" "$FLOCK " "flocks"
 is "$(completed reliquary device-approve "$FLOCK" '')" "36d28dec " "devices"
+mkdir "$RELIQUARY/0000000000000100"
+# shellcheck disable=SC2016 # that must not be expanded
+echo '$(touch expanded)' | tee "$RELIQUARY/api.new" >"$RELIQUARY/0000000000000100/cathedral_id"
+cp "$RELIQUARY/api" "$WORK/api"
+is "$(completed reliquary-init '' | tr -d ' ')" "$(cat "$WORK/api")" "the service"
+mv "$RELIQUARY/api.new" "$RELIQUARY/api"
+is "$(completed reliquary-device-approve "$FLOCK" '')$(completed reliquary-init '')" "36d28dec  " \
+	"but no orders from files"
+[ ! -e expanded ]
+ok $? "which are not obeyed"
+rm -r "$RELIQUARY/0000000000000100"
+mv "$WORK/api" "$RELIQUARY/api"
 is "$(completed reliquary-device-approve --)" "--kek --help --version " "options"
 is "$(completed reliquary-token-create --scope '')" "full read approve " "their values"
 is "$(completed reliquary-account '')" "extend key delete " "words that are as they are"

@@ -87,7 +87,7 @@ test_api_prepare(struct test_api *t)
 		.connections_max = 1024,
 		.idle_s = 30,
 		.body_s = 30,
-		.header_max = 16384,
+		.header_max = 6144,
 		.clock = clock_now };
 	endpoint_parse(&t->server_options.listen, "127.0.0.1:0");
 }

@@ -2,10 +2,13 @@
 #include "tests/support/load.h"
 
 #include "base/clock.h"
+#include "tests/support/children.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -26,11 +29,11 @@ struct line {
 	int fd;
 	const struct load_request *request;
 	size_t sent;
-	bool wants_room; /* the kernel took only part of the request */
-	uint64_t begun_ns, ready_ns;
-	struct line *next; /* of those that pause */
-	size_t have;       /* bytes in room */
-	size_t left;       /* of the body, beyond what is in room; counts once head_seen */
+	bool wants_room;           /* the kernel took only part of the request */
+	uint64_t begun_ns, due_ns; /* the next request */
+	struct line *next;         /* of those that have none to ask yet */
+	size_t have;               /* bytes in room */
+	size_t left;               /* of the body, beyond what is in room; counts once head_seen */
 	bool head_seen;
 	unsigned status;
 	char room[ANSWER_ROOM];
@@ -40,7 +43,7 @@ struct run {
 	const struct load *l;
 	struct load_result result;
 	struct line *lines;
-	struct line *resting, **rest_end; /* in the order in which they are ready again */
+	struct line *resting; /* whoever is due first comes first */
 	int epoll;
 	unsigned open, busy;
 	uint64_t asked, end_ns, first_ns, last_ns;
@@ -175,18 +178,22 @@ line_ask(struct run *r, struct line *n, uint64_t now_ns)
 	n->request = &r->l->requests[r->asked++ % r->l->count];
 	n->sent = n->have = n->left = 0;
 	n->head_seen = false;
-	n->begun_ns = now_ns;
+	n->begun_ns = r->l->every_ns > 0 ? n->due_ns : now_ns;
+	n->due_ns += r->l->every_ns;
 	r->busy++;
 	line_send(r, n);
 }
 
+/* Until its next request is due. */
 static void
-line_rest(struct run *r, struct line *n, uint64_t now_ns)
+line_rest(struct run *r, struct line *n)
 {
-	n->ready_ns = now_ns + r->l->pause_ns;
-	n->next = NULL;
-	*r->rest_end = n;
-	r->rest_end = &n->next;
+	struct line **at = &r->resting;
+
+	while (*at != NULL && (*at)->due_ns <= n->due_ns)
+		at = &(*at)->next;
+	n->next = *at;
+	*at = n;
 }
 
 static void
@@ -204,8 +211,8 @@ answered(struct run *r, struct line *n)
 		r->result.answers++;
 	else
 		r->result.wrong++;
-	if (r->l->pause_ns > 0)
-		line_rest(r, n, now_ns);
+	if (r->l->every_ns > 0 && n->due_ns > now_ns)
+		line_rest(r, n);
 	else
 		line_ask(r, n, now_ns);
 }
@@ -283,19 +290,17 @@ lines_open(struct run *r)
 	return true;
 }
 
-/* Those that have paused long enough ask again; returns how long until the next one may. */
+/* Those that are due ask; returns how long until the next one is. */
 static uint64_t
 wake_resting(struct run *r, uint64_t now_ns)
 {
-	while (r->resting != NULL && (r->resting->ready_ns <= now_ns || over(r, now_ns))) {
+	while (r->resting != NULL && (r->resting->due_ns <= now_ns || over(r, now_ns))) {
 		struct line *n = r->resting;
 
 		r->resting = n->next;
-		if (r->resting == NULL)
-			r->rest_end = &r->resting;
 		line_ask(r, n, now_ns);
 	}
-	return r->resting == NULL ? SILENCE_MS * NS_PER_MS : r->resting->ready_ns - now_ns;
+	return r->resting == NULL ? SILENCE_MS * NS_PER_MS : r->resting->due_ns - now_ns;
 }
 
 /* At most so long; 0: nothing came. */
@@ -340,18 +345,29 @@ answer_events(struct run *r)
 	}
 }
 
+static uint64_t
+own_cpu_ns(void)
+{
+	struct timespec cpu;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	return (uint64_t)cpu.tv_sec * NS_PER_S + (uint64_t)cpu.tv_nsec;
+}
+
 static void
 run_all(struct run *r)
 {
+	uint64_t cpu_ns = own_cpu_ns();
+
 	r->first_ns = r->last_ns = clock_now().mono_ns;
 	r->end_ns = r->first_ns + r->l->run_ns;
 	for (unsigned i = 0; i < r->l->connections; i++) {
 		uint64_t now_ns = clock_now().mono_ns;
 
-		/* Those that pause do not begin all at once. */
-		if (r->l->pause_ns > 0)
-			line_rest(r, &r->lines[i],
-			    now_ns - r->l->pause_ns + r->l->pause_ns * i / r->l->connections);
+		/* Those that have their time do not begin all at once. */
+		r->lines[i].due_ns = r->first_ns + r->l->every_ns * (i + 1) / r->l->connections;
+		if (r->l->every_ns > 0)
+			line_rest(r, &r->lines[i]);
 		else
 			line_ask(r, &r->lines[i], now_ns);
 	}
@@ -360,6 +376,9 @@ run_all(struct run *r)
 	r->result.seconds = (double)(r->last_ns - r->first_ns) / 1e9;
 	r->result.p50_us = quantile_us(r, 0.50);
 	r->result.p99_us = quantile_us(r, 0.99);
+	if (r->result.answers > 0)
+		r->result.cpu_us =
+		    (double)(own_cpu_ns() - cpu_ns) / 1e3 / (double)r->result.answers;
 }
 
 bool
@@ -371,7 +390,6 @@ load_run(const struct load *l, struct load_result *ret)
 
 	if (r != NULL && lines != NULL) {
 		*r = (struct run){ .l = l, .lines = lines, .epoll = epoll_create1(EPOLL_CLOEXEC) };
-		r->rest_end = &r->resting;
 		for (unsigned i = 0; i < l->connections; i++)
 			lines[i].fd = -1;
 		ok = r->epoll != -1 && lines_open(r);
@@ -386,4 +404,18 @@ load_run(const struct load *l, struct load_result *ret)
 	free(lines);
 	free(r);
 	return ok;
+}
+
+void
+load_run_well(const struct load *l, struct load_result *ret)
+{
+	if (!load_run(l, ret))
+		bench_give_up("load");
+	if (ret->wrong == 0 && ret->lost == 0 && ret->answers > 0)
+		return;
+	fprintf(stderr,
+	    "%" PRIu64 " right answers, %" PRIu64 " others, %" PRIu64 " connections lost\n",
+	    ret->answers, ret->wrong, ret->lost);
+	errno = EPROTO;
+	bench_give_up("load");
 }

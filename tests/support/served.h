@@ -8,7 +8,7 @@
 
 #include "tests/support/children.h"
 
-#define SERVED_POOL (18 << 10) /* memory of a connection, as the service has it */
+#define SERVED_POOL (9 << 10) /* memory of a connection, as the service has it */
 
 struct served {
 	struct child child;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,7 +20,7 @@
 struct siege {
 	struct endpoint at;
 	size_t count;
-	const char *head; /* NULL: not a word */
+	const char *asked; /* of each, at once; NULL: not a word */
 	unsigned rate;
 	pthread_t thread;
 	_Atomic bool ending;
@@ -32,7 +33,8 @@ besieger_open(const struct siege *s)
 {
 	int fd = load_connect(&s->at);
 
-	if (fd != -1 && s->head != NULL && send(fd, s->head, strlen(s->head), MSG_NOSIGNAL) == -1) {
+	if (fd != -1 && s->asked != NULL &&
+	    send(fd, s->asked, strlen(s->asked), MSG_NOSIGNAL) == -1) {
 		close(fd);
 		return -1;
 	}
@@ -40,7 +42,7 @@ besieger_open(const struct siege *s)
 }
 
 static struct siege *
-siege_begin(const struct endpoint *at, size_t count, const char *head, unsigned rate)
+siege_begin(const struct endpoint *at, size_t count, const char *asked, unsigned rate)
 {
 	struct siege *s = calloc(1, sizeof(*s) + count * sizeof(s->fds[0]));
 
@@ -48,7 +50,7 @@ siege_begin(const struct endpoint *at, size_t count, const char *head, unsigned 
 		bench_give_up("memory");
 	s->at = *at;
 	s->count = count;
-	s->head = head;
+	s->asked = asked;
 	s->rate = rate;
 	for (size_t i = 0; i < count; i++) {
 		s->fds[i] = besieger_open(s);
@@ -58,10 +60,32 @@ siege_begin(const struct endpoint *at, size_t count, const char *head, unsigned 
 	return s;
 }
 
-struct siege *
-siege_idle(const struct endpoint *at, size_t count)
+/* The beginning of an answer, and what came with it. */
+static void
+take_answer(int fd)
 {
-	return siege_begin(at, count, NULL, 0);
+	static const struct timeval patience = { .tv_sec = 20 };
+	static const char good[] = "HTTP/1.1 200 ";
+	char answer[4096];
+	ssize_t n;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	n = recv(fd, answer, sizeof(answer), 0);
+
+	if (n >= (ssize_t)sizeof(good) && memcmp(answer, good, sizeof(good) - 1) == 0)
+		return;
+	errno = EPROTO;
+	bench_give_up("an answer before the siege");
+}
+
+struct siege *
+siege_idle(const struct endpoint *at, size_t count, const char *asked)
+{
+	struct siege *s = siege_begin(at, count, asked, 0);
+
+	for (size_t i = 0; asked != NULL && i < count; i++)
+		take_answer(s->fds[i]);
+	return s;
 }
 
 static bool
@@ -131,7 +155,7 @@ void
 siege_end(struct siege *s)
 {
 	atomic_store(&s->ending, true);
-	if (s->head != NULL)
+	if (s->rate > 0)
 		pthread_join(s->thread, NULL);
 	for (size_t i = 0; i < s->count; i++) {
 		if (s->fds[i] != -1)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Clients that only hold what they have: connections without a word, and bodies that never end. */
+/* Clients that only hold what they have: connections, and bodies that never end. */
 #ifndef TESTS_SUPPORT_SIEGE_H
 #define TESTS_SUPPORT_SIEGE_H
 
@@ -9,8 +9,11 @@
 
 struct siege;
 
-/* So many connections that say nothing; what cannot be opened ends the bench. */
-struct siege *siege_idle(const struct endpoint *at, size_t count);
+/*
+ * So many connections that say nothing, or nothing more once they got an answer to what they asked
+ * (NULL: nothing).  What cannot be opened, or is not answered, ends the bench.
+ */
+struct siege *siege_idle(const struct endpoint *at, size_t count, const char *asked);
 
 /*
  * So many that begin a request with a body, and send a byte of it every now and then, all of them

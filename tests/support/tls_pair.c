@@ -34,17 +34,15 @@ check(int error)
 		fail_msg("GnuTLS: %s", gnutls_strerror(error));
 }
 
-void
-tls_pair_write(const char *cert_path, const char *key_path, const char *name, int64_t valid_s)
+/* Ends key. */
+static void
+write_pair(gnutls_x509_privkey_t key, const char *cert_path, const char *key_path, const char *name,
+    int64_t valid_s)
 {
-	gnutls_x509_privkey_t key;
 	gnutls_x509_crt_t cert;
 	gnutls_datum_t text;
 	time_t now = time(NULL);
 
-	check(gnutls_x509_privkey_init(&key));
-	check(gnutls_x509_privkey_generate(
-	    key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
 	check(gnutls_x509_crt_init(&cert));
 	check(gnutls_x509_crt_set_version(cert, 3));
 	check(gnutls_x509_crt_set_serial(cert, "\x01", 1));
@@ -63,6 +61,27 @@ tls_pair_write(const char *cert_path, const char *key_path, const char *name, in
 	gnutls_free(text.data);
 	gnutls_x509_crt_deinit(cert);
 	gnutls_x509_privkey_deinit(key);
+}
+
+void
+tls_pair_write(const char *cert_path, const char *key_path, const char *name, int64_t valid_s)
+{
+	gnutls_x509_privkey_t key;
+
+	check(gnutls_x509_privkey_init(&key));
+	check(gnutls_x509_privkey_generate(
+	    key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
+	write_pair(key, cert_path, key_path, name, valid_s);
+}
+
+void
+tls_pair_write_rsa(const char *cert_path, const char *key_path, const char *name)
+{
+	gnutls_x509_privkey_t key;
+
+	check(gnutls_x509_privkey_init(&key));
+	check(gnutls_x509_privkey_generate(key, GNUTLS_PK_RSA, 2048, 0));
+	write_pair(key, cert_path, key_path, name, 86400);
 }
 
 struct tls_client {

@@ -12,6 +12,8 @@
 /* A new key at key_path and a certificate for name, valid so long from now, signed by itself, at
  * cert_path.  Failing fails the test. */
 void tls_pair_write(const char *cert_path, const char *key_path, const char *name, int64_t valid_s);
+/* The same with an RSA key, good for a day. */
+void tls_pair_write_rsa(const char *cert_path, const char *key_path, const char *name);
 
 struct tls_client;
 

@@ -57,7 +57,7 @@ everything_has_a_default(void **state)
 	assert_int_equal(c.server.idle_s, 30);
 	assert_int_equal(c.server.body_s, 15);
 	assert_int_equal(c.server.body_rate, 4096);
-	assert_int_equal(c.server.header_max, 16384);
+	assert_int_equal(c.server.header_max, 6144);
 	assert_int_equal(c.server.proxy_count, 0);
 	assert_int_equal(c.settings.registration, REGISTRATION_POW);
 	assert_int_equal(c.settings.account_s, 86400);

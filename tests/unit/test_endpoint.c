@@ -143,16 +143,22 @@ tells_the_families_apart(void **state)
 }
 
 static void
-knows_any_address(void **state)
+knows_any_and_loopback_addresses(void **state)
 {
 	static const struct {
 		const char *text;
-		bool any;
+		bool any, loopback;
 	} facts[] = {
-		{ "0.0.0.0:1", true },
-		{ "[::]:1", true },
-		{ "0.0.0.1:1", false },
-		{ "[::1]:1", false },
+		{ "0.0.0.0:1", true, false },
+		{ "[::]:1", true, false },
+		{ "0.0.0.1:1", false, false },
+		{ "[::1]:1", false, true },
+		{ "[::2]:1", false, false },
+		{ "[::ffff:127.0.0.1]:1", false, true },
+		{ "[::7f00:1]:1", false, false },
+		{ "127.255.0.3:1", false, true },
+		{ "126.0.0.1:1", false, false },
+		{ "192.0.2.127:1", false, false },
 	};
 
 	(void)state;
@@ -160,6 +166,7 @@ knows_any_address(void **state)
 		struct endpoint e = parsed(facts[i].text);
 
 		assert_int_equal(endpoint_is_any(&e), facts[i].any);
+		assert_int_equal(endpoint_is_loopback(&e), facts[i].loopback);
 	}
 }
 
@@ -240,7 +247,7 @@ main(void)
 		cmocka_unit_test(reads_addresses_without_port),
 		cmocka_unit_test(compares_address_and_port),
 		cmocka_unit_test(tells_the_families_apart),
-		cmocka_unit_test(knows_any_address),
+		cmocka_unit_test(knows_any_and_loopback_addresses),
 		cmocka_unit_test(a_source_is_a_host_or_a_64),
 		cmocka_unit_test(converts_to_what_the_kernel_takes),
 		cmocka_unit_test(takes_mapped_addresses_and_no_other_family),

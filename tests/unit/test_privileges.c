@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -189,6 +191,34 @@ who_stays_root_has_no_powers(void **state)
 	assert_string_equal(in_child(try_give_up).text, "done");
 }
 
+/* The right user already, with a power on top, as systemd's AmbientCapabilities= gives it. */
+static void
+try_ambient(int to)
+{
+	const unsigned net = 1u << CAP_NET_BIND_SERVICE;
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = { { net, net, 0 } };
+	const struct passwd *user = getpwnam("daemon");
+
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == -1 ||
+	    setresuid(user->pw_uid, user->pw_uid, user->pw_uid) == -1 ||
+	    syscall(SYS_capset, &head, caps) == -1)
+		say(to, "no power to lose;");
+	drop_to("daemon", to);
+	if (syscall(SYS_capget, &head, caps) == -1 || caps[0].permitted != 0 ||
+	    caps[0].effective != 0)
+		say(to, "still powerful;");
+	say(to, "done");
+}
+
+static void
+who_was_given_a_power_gives_it_up(void **state)
+{
+	(void)state;
+	if (geteuid() == 0) /* nobody else can be given one here */
+		assert_string_equal(in_child(try_ambient).text, "done");
+}
+
 /*
  * getppid stands for all that is listed, socket for all that is not.  The second row is what the
  * sanitizers need to end a process.
@@ -231,6 +261,7 @@ main(void)
 		cmocka_unit_test(no_new_privileges_and_no_core_dumps),
 		cmocka_unit_test(refuses_users_that_are_none),
 		cmocka_unit_test(who_stays_root_has_no_powers),
+		cmocka_unit_test(who_was_given_a_power_gives_it_up),
 		cmocka_unit_test(only_listed_calls_work),
 	};
 

@@ -521,6 +521,8 @@ static void
 malformed_bytes(void **state)
 {
 	struct http_stand *s = stand_new();
+	struct server_counts counts;
+	unsigned ours = 0; /* not answered by the library already */
 
 	(void)state;
 	stand_open(s);
@@ -534,12 +536,16 @@ malformed_bytes(void **state)
 		answered = http_read(&c, &a, HTTP_PATIENCE_MS);
 		if (answered != (malformed[i].status != 0) || a.status != malformed[i].status)
 			fail_msg("%s: %u", malformed[i].why, a.status);
+		ours += answered && strstr(a.body, "urn:reliquary:problem:malformed") != NULL;
 		http_answer_free(&a);
 		/* The library says twice what it thinks of a length. */
 		if (!http_drop_rest(&c, HTTP_PATIENCE_MS))
 			fail_msg("%s: the connection goes on", malformed[i].why);
 		http_close(&c);
 	}
+	server_counts(s->server, &counts);
+	assert_in_range(ours, 20, 40);
+	assert_int_equal(counts.malformed, ours);
 	assert_int_equal(stand_close(s).run, 0);
 }
 

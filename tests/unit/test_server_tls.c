@@ -101,6 +101,26 @@ requests_by_tls(void **state)
 	stand_close(s);
 }
 
+/* What is encrypted with the key of the certificate itself, its thief can read years later. */
+static void
+no_secrets_under_the_key_itself(void **state)
+{
+	struct scratch_name cert, key;
+	struct tls_client *c;
+	struct http_stand *s;
+
+	(void)state;
+	tls_pair_write_rsa(path(&cert, "cert.pem"), path(&key, "key.pem"), "rsa");
+	s = secure_stand();
+	stand_open(s);
+	assert_null(tls_client_open(&s->at, "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+RSA"));
+	c = tls_client_open(&s->at, "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+ECDHE-RSA");
+	assert_non_null(c);
+	expect_answer(c, REQUEST);
+	tls_client_close(c);
+	stand_close(s);
+}
+
 /* Who does not speak TLS gets nothing, and costs nothing. */
 static void
 plain_bytes_to_a_tls_port(void **state)
@@ -331,6 +351,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_by_tls),
+		cmocka_unit_test(no_secrets_under_the_key_itself),
 		cmocka_unit_test(plain_bytes_to_a_tls_port),
 		cmocka_unit_test(half_a_handshake_ends_in_time),
 		cmocka_unit_test(another_pair_for_who_comes_later),

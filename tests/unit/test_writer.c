@@ -7,6 +7,7 @@
 #include "tests/support/vfs.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <sqlite3.h>
@@ -364,6 +365,45 @@ a_commit_that_fails_is_tried_again_one_by_one(void **state)
 	bench_end(&b);
 }
 
+/*
+ * A commit that failed may be on the disk all the same, also when nothing can be begun any more
+ * that would take its place.
+ */
+static void
+what_a_failed_commit_held_is_in_doubt(void **state)
+{
+	unsigned begun_no_more = 0;
+
+	(void)state;
+	for (uint64_t nth = 1; nth <= 12; nth++) {
+		struct bench b;
+		struct test_job gate, jobs[3];
+
+		bench_begin(&b, 100, 100);
+		gate_close(&b, &gate);
+		for (unsigned n = 0; n < 3; n++) {
+			jobs[n] = job_of(&b, n, n == 1 ? DEED_UNDO : DEED_KEEP);
+			assert_true(writer_submit(b.writer, &jobs[n].job));
+		}
+		vfs_fail(b.vfs, &(struct vfs_failure){ .calls = VFS_SYNC | VFS_LOCK,
+				    .nth = nth,
+				    .code = SQLITE_IOERR,
+				    .system_errno = EIO,
+				    .lasting = true });
+		gate_open(&b);
+		bench_wait(&b, 4);
+		vfs_mend(b.vfs);
+		for (unsigned n = 0; n < 3; n++) {
+			bool held = n != 1 && jobs[n].runs > 0 && jobs[n].result != STORE_OK;
+
+			assert_int_equal(jobs[n].job.doubtful, held);
+			begun_no_more += held && jobs[n].runs == 1;
+		}
+		bench_end(&b);
+	}
+	assert_in_range(begun_no_more, 1, UINT_MAX);
+}
+
 static void
 a_disk_that_is_full_is_said_to_all(void **state)
 {
@@ -491,6 +531,7 @@ main(void)
 		cmocka_unit_test(where_nothing_is_kept_nothing_is_written),
 		cmocka_unit_test(one_who_breaks_it_does_not_spoil_the_others),
 		cmocka_unit_test(a_commit_that_fails_is_tried_again_one_by_one),
+		cmocka_unit_test(what_a_failed_commit_held_is_in_doubt),
 		cmocka_unit_test(a_disk_that_is_full_is_said_to_all),
 		cmocka_unit_test(another_process_that_writes_is_waited_for_once),
 		cmocka_unit_test(a_full_queue_takes_no_more),
