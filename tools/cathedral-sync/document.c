@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tools/cathedral-sync/document.h"
 
-#include "tools/cathedral-sync/members.h"
+#include "tools/cathedral-sync/want.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -47,11 +47,11 @@ device_fields(struct record_device *ret, const json_t *object, struct fault *why
 {
 	uint64_t kek, mbit;
 
-	if (!member_device(object, "cathedral_id", &ret->id, why) ||
-	    !member_number(object, "kek", &kek, KEK_NUMBER_MIN, KEK_NUMBER_MAX, why) ||
-	    !member_number(object, "bw_limit", &mbit, 0, UINT32_MAX, why) ||
-	    !member_hex(object, "cathedral_secret", ret->cs.bytes, sizeof(ret->cs.bytes), why) ||
-	    !member_hex(object, "cosk", ret->cosk.bytes, sizeof(ret->cosk.bytes), why))
+	if (!want_device(object, "cathedral_id", &ret->id, why) ||
+	    !want_number(object, "kek", &kek, KEK_NUMBER_MIN, KEK_NUMBER_MAX, why) ||
+	    !want_number(object, "bw_limit", &mbit, 0, UINT32_MAX, why) ||
+	    !want_hex(object, "cathedral_secret", ret->cs.bytes, sizeof(ret->cs.bytes), why) ||
+	    !want_hex(object, "cosk", ret->cosk.bytes, sizeof(ret->cosk.bytes), why))
 		return false;
 	ret->kek = (uint8_t)kek;
 	ret->mbit = (uint32_t)mbit;
@@ -83,7 +83,7 @@ devices_read(struct record_flock *f, const json_t *object, struct fault *why)
 	const json_t *list, *device;
 	size_t i;
 
-	if (!member_list(object, "devices", KEK_NUMBER_MAX, &list, why))
+	if (!want_list(object, "devices", KEK_NUMBER_MAX, &list, why))
 		return false;
 	f->devices = calloc(json_array_size(list) + 1, sizeof(f->devices[0]));
 	if (f->devices == NULL)
@@ -102,7 +102,7 @@ flock_read(void *into, const json_t *object, struct fault *why)
 {
 	struct record_flock *f = into;
 
-	return member_flock(object, "id", &f->id, why) && devices_read(f, object, why) &&
+	return want_flock(object, "id", &f->id, why) && devices_read(f, object, why) &&
 	       slice_read(&f->slice, object, f->id, f->id, why);
 }
 
@@ -114,7 +114,7 @@ numbers_read(struct kek_set *ret, const json_t *object, const char *name, struct
 	const json_t *list, *value;
 	size_t i;
 
-	if (!member_list(object, name, KEK_NUMBER_MAX, &list, why))
+	if (!want_list(object, name, KEK_NUMBER_MAX, &list, why))
 		return false;
 	json_array_foreach(list, i, value)
 	{
@@ -144,8 +144,8 @@ xflock_read(void *into, const json_t *object, struct fault *why)
 {
 	struct record_xflock *x = into;
 
-	if (!member_flock(object, "flock_a", &x->a, why) ||
-	    !member_flock(object, "flock_b", &x->b, why) ||
+	if (!want_flock(object, "flock_a", &x->a, why) ||
+	    !want_flock(object, "flock_b", &x->b, why) ||
 	    !numbers_read(&x->slice.in_a, object, "keks_a", why) ||
 	    !numbers_read(&x->slice.in_b, object, "keks_b", why))
 		return false;
@@ -164,7 +164,7 @@ nat_port_read(uint16_t *ret, const json_t *object, struct fault *why)
 	uint64_t port = 0;
 
 	if (!json_is_null(json_object_get(object, "nat_port")) &&
-	    !member_number(object, "nat_port", &port, 1, UINT16_MAX, why))
+	    !want_number(object, "nat_port", &port, 1, UINT16_MAX, why))
 		return false;
 	*ret = (uint16_t)port;
 	return true;
@@ -177,13 +177,13 @@ cathedral_read(void *into, const json_t *object, struct fault *why)
 	char address[ENDPOINT_TEXT];
 	uint64_t port;
 
-	if (!member_text(object, "name", c->name, sizeof(c->name), why) ||
-	    !member_text(object, "region", c->region, sizeof(c->region), why) ||
-	    !member_text(object, "address", address, sizeof(address), why) ||
-	    !member_number(object, "port", &port, 1, UINT16_MAX, why) ||
+	if (!want_text(object, "name", c->name, sizeof(c->name), why) ||
+	    !want_text(object, "region", c->region, sizeof(c->region), why) ||
+	    !want_text(object, "address", address, sizeof(address), why) ||
+	    !want_number(object, "port", &port, 1, UINT16_MAX, why) ||
 	    !nat_port_read(&c->nat_port, object, why) ||
-	    !member_flag(object, "shroud", &c->shroud, why) ||
-	    !member_flag(object, "draining", &c->draining, why))
+	    !want_flag(object, "shroud", &c->shroud, why) ||
+	    !want_flag(object, "draining", &c->draining, why))
 		return false;
 	if (c->name[0] == '\0')
 		return fault_set(why, "name: is empty");
@@ -198,7 +198,7 @@ cathedral_read(void *into, const json_t *object, struct fault *why)
 static bool
 gone_flock_read(void *into, const json_t *value, struct fault *why)
 {
-	return value_flock(value, into, why);
+	return want_flock_value(value, into, why);
 }
 
 static bool
@@ -207,8 +207,8 @@ gone_xflock_read(void *into, const json_t *value, struct fault *why)
 	struct flock_pair *pair = into;
 	struct flock_id a, b;
 
-	if (json_array_size(value) != 2 || !value_flock(json_array_get(value, 0), &a, why) ||
-	    !value_flock(json_array_get(value, 1), &b, why) || flock_equal(a, b))
+	if (json_array_size(value) != 2 || !want_flock_value(json_array_get(value, 0), &a, why) ||
+	    !want_flock_value(json_array_get(value, 1), &b, why) || flock_equal(a, b))
 		return fault_set(why, "no two flocks");
 	*pair = a.value < b.value ? (struct flock_pair){ a, b } : (struct flock_pair){ b, a };
 	return true;
@@ -230,7 +230,7 @@ list_open(const struct kind *kind, const json_t *object, struct fault *why)
 	const json_t *list;
 	void *records;
 
-	if (!member_list(object, kind->name, kind->most, &list, why))
+	if (!want_list(object, kind->name, kind->most, &list, why))
 		return NULL;
 	records = calloc(json_array_size(list) + 1, kind->size);
 	if (records == NULL)
@@ -272,11 +272,10 @@ head_read(struct document *d, const json_t *page, struct fault *why)
 {
 	if (!json_is_object(page))
 		return fault_set(why, "no object");
-	if (!member_text(page, "database", d->database, sizeof(d->database), why) ||
-	    !member_number(page, "since", &d->since, 0, INT64_MAX, why) ||
-	    !member_number(page, "until", &d->until, d->since, INT64_MAX, why) ||
-	    !member_flag(page, "reset", &d->reset, why) ||
-	    !member_flag(page, "more", &d->more, why))
+	if (!want_text(page, "database", d->database, sizeof(d->database), why) ||
+	    !want_number(page, "since", &d->since, 0, INT64_MAX, why) ||
+	    !want_number(page, "until", &d->until, d->since, INT64_MAX, why) ||
+	    !want_flag(page, "reset", &d->reset, why) || !want_flag(page, "more", &d->more, why))
 		return false;
 	d->has_fleet = json_object_get(page, "cathedrals") != NULL;
 	return true;

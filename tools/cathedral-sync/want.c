@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "tools/cathedral-sync/members.h"
+#include "tools/cathedral-sync/want.h"
 
 #include "base/hex.h"
 
@@ -12,7 +12,7 @@ lower_hex(const char *text, size_t digits)
 }
 
 bool
-member_text(const json_t *object, const char *name, char *into, size_t size, struct fault *why)
+want_text(const json_t *object, const char *name, char *into, size_t size, struct fault *why)
 {
 	const char *text = json_string_value(json_object_get(object, name));
 
@@ -29,7 +29,7 @@ member_text(const json_t *object, const char *name, char *into, size_t size, str
 }
 
 bool
-member_number(const json_t *object, const char *name, uint64_t *into, uint64_t min, uint64_t max,
+want_number(const json_t *object, const char *name, uint64_t *into, uint64_t min, uint64_t max,
     struct fault *why)
 {
 	const json_t *value = json_object_get(object, name);
@@ -44,7 +44,7 @@ member_number(const json_t *object, const char *name, uint64_t *into, uint64_t m
 }
 
 bool
-member_flag(const json_t *object, const char *name, bool *into, struct fault *why)
+want_flag(const json_t *object, const char *name, bool *into, struct fault *why)
 {
 	const json_t *value = json_object_get(object, name);
 
@@ -55,7 +55,7 @@ member_flag(const json_t *object, const char *name, bool *into, struct fault *wh
 }
 
 bool
-member_hex(const json_t *object, const char *name, uint8_t *into, size_t size, struct fault *why)
+want_hex(const json_t *object, const char *name, uint8_t *into, size_t size, struct fault *why)
 {
 	const char *text = json_string_value(json_object_get(object, name));
 
@@ -65,7 +65,7 @@ member_hex(const json_t *object, const char *name, uint8_t *into, size_t size, s
 }
 
 bool
-value_flock(const json_t *value, struct flock_id *into, struct fault *why)
+want_flock_value(const json_t *value, struct flock_id *into, struct fault *why)
 {
 	const char *text = json_string_value(value);
 
@@ -76,14 +76,14 @@ value_flock(const json_t *value, struct flock_id *into, struct fault *why)
 }
 
 bool
-member_flock(const json_t *object, const char *name, struct flock_id *into, struct fault *why)
+want_flock(const json_t *object, const char *name, struct flock_id *into, struct fault *why)
 {
-	return value_flock(json_object_get(object, name), into, why) ||
+	return want_flock_value(json_object_get(object, name), into, why) ||
 	       fault_prefix(why, "%s", name);
 }
 
 bool
-member_device(const json_t *object, const char *name, struct device_id *into, struct fault *why)
+want_device(const json_t *object, const char *name, struct device_id *into, struct fault *why)
 {
 	const char *text = json_string_value(json_object_get(object, name));
 	uint64_t value;
@@ -95,7 +95,7 @@ member_device(const json_t *object, const char *name, struct device_id *into, st
 }
 
 bool
-member_list(
+want_list(
     const json_t *object, const char *name, size_t most, const json_t **into, struct fault *why)
 {
 	const json_t *list = json_object_get(object, name);
