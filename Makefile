@@ -37,7 +37,7 @@ MAINS    := $(wildcard cathedral/main.c tools/*/main.c)
 LIB_SRC  := $(filter-out %/main.c,$(wildcard base/*.c protocol/*.c protocol/*/*.c registry/*.c \
               cathedral/*.c cathedral/*/*.c))
 LIB      := $(OUT)/reliquary.a
-API_SRC  := $(filter-out %/main.c,$(wildcard reliquary-api/*.c reliquary-api/*/*.c))
+API_SRC  := $(filter-out %/main.c,$(wildcard database/*.c reliquary-api/*.c reliquary-api/*/*.c))
 API      := $(OUT)/reliquary-api.a
 KIT_SRC  := $(filter-out %/main.c,$(wildcard tools/*/*.c))
 KIT      := $(OUT)/tools.a

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "reliquary-api/store/accounts.h"
-
-#include "reliquary-api/store/sql.h"
+#include "reliquary-api/store/parts.h"
 
 #include <string.h>
 

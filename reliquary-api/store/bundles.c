@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Bundles: what is known of them.  Their bytes are files, whose names the store keeps track of. */
+#include "database/sql.h"
 #include "reliquary-api/store/flocks.h"
 #include "reliquary-api/store/parts.h"
-#include "reliquary-api/store/sql.h"
 
 bool
 column_bundle(struct query *q, int n, struct bundle_row *ret)

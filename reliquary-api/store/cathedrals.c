@@ -5,8 +5,8 @@
  */
 #include "reliquary-api/store/cathedrals.h"
 
+#include "database/sql.h"
 #include "reliquary-api/store/parts.h"
-#include "reliquary-api/store/sql.h"
 
 #include <string.h>
 

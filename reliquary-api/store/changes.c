@@ -6,7 +6,6 @@
  */
 #include "reliquary-api/store/feed.h"
 #include "reliquary-api/store/parts.h"
-#include "reliquary-api/store/session.h"
 
 /* More changes than can have been made since a copy that is restored. */
 #define LEAP 2000000

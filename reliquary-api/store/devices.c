@@ -6,8 +6,8 @@
  */
 #include "reliquary-api/store/devices.h"
 
+#include "database/sql.h"
 #include "reliquary-api/store/parts.h"
-#include "reliquary-api/store/sql.h"
 
 /* Which device, and who asks for it. */
 struct place {

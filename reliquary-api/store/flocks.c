@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "reliquary-api/store/flocks.h"
 
+#include "database/sql.h"
 #include "reliquary-api/store/parts.h"
-#include "reliquary-api/store/sql.h"
 
 enum store_result
 flock_create(struct session *s, struct account_id account, struct flock_id id, const char *label,

@@ -4,9 +4,9 @@
  * joins to any flock, real or not, is all that it touches, and the place in the table of devices
  * where this one would be.
  */
+#include "database/sql.h"
 #include "reliquary-api/store/devices.h"
 #include "reliquary-api/store/parts.h"
-#include "reliquary-api/store/sql.h"
 
 /* Binds ?1 to ?6. */
 static void

@@ -2,7 +2,7 @@
 /* What ends by itself.  All of it is found by indexes of when it ends, some rows at a time. */
 #include "reliquary-api/store/feed.h"
 #include "reliquary-api/store/ledger.h"
-#include "reliquary-api/store/sql.h"
+#include "reliquary-api/store/parts.h"
 
 #define DAY_S INT64_C(86400)
 

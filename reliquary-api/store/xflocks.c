@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Agreements of two flocks: each side's consent is a row of its own, two of them establish. */
+#include "database/sql.h"
 #include "reliquary-api/store/flocks.h"
 #include "reliquary-api/store/parts.h"
-#include "reliquary-api/store/sql.h"
 
 /* Binds ?1, ?2, ?3: who asks, for which flock, with which other. */
 static void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/support/owners.h"
+#include "database/sql.h"
 #include "reliquary-api/store/feed.h"
-#include "reliquary-api/store/sql.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

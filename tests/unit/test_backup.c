@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Copies of a running database, and the check that says whether a database is sound. */
-#include "reliquary-api/store/session.h"
+#include "database/session.h"
 #include "tests/support/store.h"
 #include "tests/support/vfs.h"
 

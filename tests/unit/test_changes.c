@@ -2,7 +2,7 @@
 /* Numbers of changes: which operation notes what is tested with the operations. */
 #include "reliquary-api/store/feed.h"
 #include "reliquary-api/store/ledger.h"
-#include "reliquary-api/store/sql.h"
+#include "reliquary-api/store/parts.h"
 #include "tests/support/owners.h"
 
 #include <setjmp.h>

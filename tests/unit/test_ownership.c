@@ -3,10 +3,10 @@
  * Somebody else's and what does not exist cost the same; and no statement looks through a table, so
  * that nothing costs more because others have much.
  */
+#include "database/sql.h"
 #include "reliquary-api/store/feed.h"
 #include "reliquary-api/store/ledger.h"
 #include "reliquary-api/store/parts.h"
-#include "reliquary-api/store/sql.h"
 #include "tests/support/asked.h"
 #include "tests/support/owners.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-#include "reliquary-api/store/sql.h"
+#include "database/sql.h"
 
 #include "base/clock.h"
-#include "reliquary-api/store/session.h"
+#include "database/session.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-#include "reliquary-api/store/migrate.h"
+#include "database/migrate.h"
 
 #include "base/log.h"
-#include "reliquary-api/store/copy.h"
-#include "reliquary-api/store/session.h"
+#include "database/copy.h"
+#include "database/session.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,11 +12,11 @@
 
 /* Numbers are 1, 2, … in order: a test says so. */
 unsigned
-migrations_last(const struct migration *table)
+schema_last(const struct schema *s)
 {
 	unsigned last = 0;
 
-	for (const struct migration *m = table; m->name != NULL; m++)
+	for (const struct migration *m = s->table; m->name != NULL; m++)
 		last = m->number;
 	return last;
 }
@@ -42,8 +42,10 @@ version_look(sqlite3 *db, int64_t ret[static 3])
  * file without a byte is a database without a table, which becomes ours.
  */
 static bool
-version_read(sqlite3 *db, const char *path, unsigned want, unsigned *ret, struct fault *why)
+version_read(
+    sqlite3 *db, const char *path, const struct schema *s, unsigned *ret, struct fault *why)
 {
+	unsigned want = schema_last(s);
 	int64_t seen[3], version;
 
 	if (!version_look(db, seen))
@@ -53,7 +55,7 @@ version_read(sqlite3 *db, const char *path, unsigned want, unsigned *ret, struct
 		*ret = 0;
 		return true;
 	}
-	if (seen[1] != STORE_APPLICATION || version <= 0)
+	if (seen[1] != s->application || version <= 0)
 		return fault_set(why, "%s: a database of another program", path);
 	if (version > want)
 		return fault_set(why,
@@ -65,25 +67,22 @@ version_read(sqlite3 *db, const char *path, unsigned want, unsigned *ret, struct
 }
 
 bool
-migrations_version(const struct store_options *o, const struct migration *table,
-    struct store_version *ret, struct fault *why)
+schema_version(
+    const struct database *d, const struct schema *s, struct schema_version *ret, struct fault *why)
 {
-	struct store_version v = { .have = 0, .want = migrations_last(table) };
-	struct store s;
+	struct schema_version v = { .have = 0, .want = schema_last(s) };
 	struct stat st;
 	sqlite3 *db;
 	bool ok;
 
-	if (!store_fill(&s, o, why))
-		return false;
-	if (stat(s.path, &st) == -1 && errno == ENOENT) {
+	if (stat(d->path, &st) == -1 && errno == ENOENT) {
 		*ret = v;
 		return true;
 	}
-	db = connection_open_untouched(&s, why);
+	db = connection_open_untouched(d, why);
 	if (db == NULL)
 		return false;
-	ok = version_read(db, s.path, v.want, &v.have, why);
+	ok = version_read(db, d->path, s, &v.have, why);
 	sqlite3_close(db);
 	if (ok)
 		*ret = v;
@@ -92,15 +91,15 @@ migrations_version(const struct store_options *o, const struct migration *table,
 
 /* By a connection of its own: the one that migrates is in its transaction. */
 static bool
-snapshot(const struct store *s, unsigned next, struct fault *why)
+snapshot(const struct database *d, unsigned next, struct fault *why)
 {
 	char to[PATH_MAX + 32];
-	sqlite3 *db = connection_open_untouched(s, why);
+	sqlite3 *db = connection_open_untouched(d, why);
 	bool ok;
 
 	if (db == NULL)
 		return false;
-	snprintf(to, sizeof(to), "%s.before-%04u", s->path, next);
+	snprintf(to, sizeof(to), "%s.before-%04u", d->path, next);
 	ok = copy_database(db, to, why);
 	sqlite3_close(db);
 	if (ok)
@@ -109,10 +108,10 @@ snapshot(const struct store *s, unsigned next, struct fault *why)
 }
 
 static bool
-run(sqlite3 *db, const struct store *s, const char *sql, struct fault *why)
+run(sqlite3 *db, const struct database *d, const char *sql, struct fault *why)
 {
 	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ||
-	       connection_fault(why, db, s->path);
+	       connection_fault(why, db, d->path);
 }
 
 /* A migration cannot end the transaction that all of them are in. */
@@ -125,68 +124,65 @@ forbid_transactions(
 }
 
 static bool
-apply_one(sqlite3 *db, const struct store *s, const struct migration *m, struct fault *why)
+apply_one(sqlite3 *db, const struct database *d, int32_t application, const struct migration *m,
+    struct fault *why)
 {
 	char mark[96];
 	bool ok;
 
 	snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %u",
-	    STORE_APPLICATION, m->number);
+	    (int)application, m->number);
 	sqlite3_set_authorizer(db, forbid_transactions, NULL);
-	ok = run(db, s, m->sql, why) && run(db, s, mark, why);
+	ok = run(db, d, m->sql, why) && run(db, d, mark, why);
 	sqlite3_set_authorizer(db, NULL, NULL);
 	return ok || fault_prefix(why, "migration %s", m->name);
 }
 
 /* In the transaction: what is pending now, after another process may have been faster. */
 static bool
-apply_pending(sqlite3 *db, const struct store *s, const struct migration *table, struct fault *why)
+apply_pending(sqlite3 *db, const struct database *d, const struct schema *s, struct fault *why)
 {
-	unsigned have, want = migrations_last(table);
+	unsigned have, want = schema_last(s);
 	int64_t broken;
 
-	if (!version_read(db, s->path, want, &have, why))
+	if (!version_read(db, d->path, s, &have, why))
 		return false;
-	if (have > 0 && have < want && !snapshot(s, have + 1, why))
+	if (have > 0 && have < want && !snapshot(d, have + 1, why))
 		return false;
-	for (const struct migration *m = table; m->name != NULL; m++) {
-		if (m->number > have && !apply_one(db, s, m, why))
+	for (const struct migration *m = s->table; m->name != NULL; m++) {
+		if (m->number > have && !apply_one(db, d, s->application, m, why))
 			return false;
 	}
 	if (!connection_number(db, "SELECT count(*) FROM pragma_foreign_key_check", &broken))
-		return connection_fault(why, db, s->path);
+		return connection_fault(why, db, d->path);
 	if (broken != 0)
 		return fault_set(
-		    why, "%s: the migrations leave rows without what they belong to", s->path);
+		    why, "%s: the migrations leave rows without what they belong to", d->path);
 	return true;
 }
 
 static bool
-migrate(const struct store *s, const struct migration *table, struct fault *why)
+migrate(const struct database *d, const struct schema *s, struct fault *why)
 {
-	struct session *session = session_open(s, SESSION_WRITER, why);
+	struct session *session = session_open(d, SESSION_WRITER, why);
 	bool ok = false;
 
 	if (session == NULL)
 		return false;
 	/* Tables that are made anew must not take along what belongs to them; it is checked after.
 	 */
-	if (run(session->db, s, "PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE", why))
-		ok =
-		    apply_pending(session->db, s, table, why) && run(session->db, s, "COMMIT", why);
+	if (run(session->db, d, "PRAGMA foreign_keys = OFF; BEGIN IMMEDIATE", why))
+		ok = apply_pending(session->db, d, s, why) && run(session->db, d, "COMMIT", why);
 	session_close(session); /* undoes the transaction of what failed */
 	return ok;
 }
 
 bool
-migrations_apply(const struct store_options *o, const struct migration *table, struct fault *why)
+schema_apply(const struct database *d, const struct schema *s, struct fault *why)
 {
-	struct store_version v;
-	struct store s;
+	struct schema_version v;
 
-	if (!migrations_version(o, table, &v, why))
+	if (!schema_version(d, s, &v, why))
 		return false;
-	if (v.have == v.want)
-		return true;
-	return store_fill(&s, o, why) && copy_make_empty(s.path, why) && migrate(&s, table, why);
+	return v.have == v.want || (copy_make_empty(d->path, why) && migrate(d, s, why));
 }

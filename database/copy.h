@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Files beside or apart from the database. */
-#ifndef RELIQUARY_API_STORE_COPY_H
-#define RELIQUARY_API_STORE_COPY_H
+#ifndef DATABASE_COPY_H
+#define DATABASE_COPY_H
 
 #include "base/fault.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "reliquary-api/store/copy.h"
+#include "database/copy.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,27 +1,18 @@
 /* SPDX-License-Identifier: ISC */
-/* What a store and a session are made of: for the files that open, copy and check databases. */
-#ifndef RELIQUARY_API_STORE_SESSION_H
-#define RELIQUARY_API_STORE_SESSION_H
+/* What a session is made of: for the files that open, copy and check databases. */
+#ifndef DATABASE_SESSION_H
+#define DATABASE_SESSION_H
 
 #include "base/log.h"
-#include "reliquary-api/store/store.h"
+#include "database/database.h"
 
-#include <limits.h>
 #include <sqlite3.h>
-
-#define STORE_APPLICATION 0x524c5159 /* "RLQY" in the file's header: the database is ours */
 
 /* Twice the statements there are; their number is known when this is compiled. */
 #define SESSION_STATEMENTS 512
 
-struct store {
-	char path[PATH_MAX];
-	char vfs[64]; /* "" for the usual one */
-	unsigned cache_kib, busy_ms, token_unused_days;
-};
-
 struct session {
-	const struct store *store;
+	const struct database *database;
 	sqlite3 *db;
 	bool group;     /* between group_begin() and its end */
 	bool reading;   /* between session_read_begin() and session_read_end() */
@@ -39,19 +30,11 @@ struct session {
 	} slots[SESSION_STATEMENTS];
 };
 
-/* Copies what is asked for; false when the path is too long. */
-bool store_fill(struct store *ret, const struct store_options *o, struct fault *why);
-
 /* Prepares the engine for the process; before anything else of it is used. */
 void engine_begin(void);
 
-/* A connection with our settings; NULL with the reason. */
-enum session_kind { SESSION_READER = 0, SESSION_WRITER };
-
-struct session *session_open(const struct store *s, enum session_kind kind, struct fault *why);
-
 /* A connection that leaves the file as it is, byte for byte, even when it is closed. */
-sqlite3 *connection_open_untouched(const struct store *s, struct fault *why);
+sqlite3 *connection_open_untouched(const struct database *d, struct fault *why);
 
 /* One number that the engine knows of a database ("PRAGMA user_version"). */
 bool connection_number(sqlite3 *db, const char *sql, int64_t *ret);

@@ -4,8 +4,8 @@
  * its statements would run alone, each on disk at once.  So a session knows whether it is in a
  * group and asks the engine whether that still stands (sql.c does for every statement).
  */
-#include "reliquary-api/store/session.h"
-#include "reliquary-api/store/sql.h"
+#include "database/session.h"
+#include "database/sql.h"
 
 #include <assert.h>
 
@@ -194,7 +194,7 @@ store_checkpoint(struct session *s, uint64_t *log_bytes)
 		sqlite3_busy_timeout(s->db, BEGIN_ANEW_MS);
 		code = sqlite3_wal_checkpoint_v2(
 		    s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &in_log, &moved);
-		sqlite3_busy_timeout(s->db, (int)s->store->busy_ms);
+		sqlite3_busy_timeout(s->db, (int)s->database->busy_ms);
 		if ((code & 0xff) == SQLITE_BUSY)
 			code = SQLITE_OK;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "reliquary-api/store/session.h"
+#include "database/session.h"
 
 #include "base/clock.h"
 
@@ -12,8 +12,6 @@
 
 /* The log file shrinks to it when it begins anew. */
 #define LOG_BYTES_KEPT (16 << 20)
-
-#define TOKEN_UNUSED_DAYS 30
 
 static pthread_once_t engine_once = PTHREAD_ONCE_INIT;
 
@@ -34,23 +32,13 @@ engine_begin(void)
 }
 
 bool
-store_fill(struct store *ret, const struct store_options *o, struct fault *why)
+database_name(struct database *ret, const char *path, const char *vfs, struct fault *why)
 {
-	struct store s = {
-		.cache_kib = o->cache_kib,
-		.busy_ms = o->busy_ms,
-		.token_unused_days = TOKEN_UNUSED_DAYS,
-	};
-
-	if (o->token_unused_days > 0)
-		s.token_unused_days = o->token_unused_days;
 	/* Room for the longest ending that is put to it. */
-	if (strlen(o->path) + sizeof(".before-NNNN.XXXXXX-journal") > sizeof(s.path))
+	if (strlen(path) + sizeof(".before-NNNN.XXXXXX-journal") > sizeof(ret->path))
 		return fault_set(why, "the database's path is too long");
-	snprintf(s.path, sizeof(s.path), "%s", o->path);
-	if (o->vfs != NULL)
-		snprintf(s.vfs, sizeof(s.vfs), "%s", o->vfs);
-	*ret = s;
+	snprintf(ret->path, sizeof(ret->path), "%s", path);
+	snprintf(ret->vfs, sizeof(ret->vfs), "%s", vfs != NULL ? vfs : "");
 	return true;
 }
 
@@ -90,27 +78,27 @@ connection_number(sqlite3 *db, const char *sql, int64_t *ret)
 
 /* NULL with the reason.  NOFOLLOW is of no use here: administrators link data folders. */
 static sqlite3 *
-connection_open(const struct store *s, int flags, struct fault *why)
+connection_open(const struct database *d, int flags, struct fault *why)
 {
 	sqlite3 *db = NULL;
 	int code;
 
 	engine_begin();
-	code = sqlite3_open_v2(s->path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-	    s->vfs[0] == '\0' ? NULL : s->vfs);
+	code = sqlite3_open_v2(d->path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+	    d->vfs[0] == '\0' ? NULL : d->vfs);
 	if (code == SQLITE_OK) {
-		sqlite3_busy_timeout(db, (int)s->busy_ms);
+		sqlite3_busy_timeout(db, (int)d->busy_ms);
 		return db;
 	}
-	connection_fault(why, db, s->path);
+	connection_fault(why, db, d->path);
 	sqlite3_close(db);
 	return NULL;
 }
 
 sqlite3 *
-connection_open_untouched(const struct store *s, struct fault *why)
+connection_open_untouched(const struct database *d, struct fault *why)
 {
-	sqlite3 *db = connection_open(s, SQLITE_OPEN_READONLY, why);
+	sqlite3 *db = connection_open(d, SQLITE_OPEN_READONLY, why);
 
 	if (db != NULL)
 		sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -119,7 +107,7 @@ connection_open_untouched(const struct store *s, struct fault *why)
 
 /* The last but one are those that have to be asked whether they took. */
 static bool
-connection_settle(sqlite3 *db, const struct store *s, enum session_kind kind)
+connection_settle(sqlite3 *db, const struct database *d, enum session_kind kind)
 {
 	static const int features[][2] = {
 		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
@@ -140,7 +128,7 @@ connection_settle(sqlite3 *db, const struct store *s, enum session_kind kind)
 	    "PRAGMA synchronous = FULL; PRAGMA secure_delete = FAST; PRAGMA temp_store = MEMORY;"
 	    "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 0;"
 	    "PRAGMA cache_size = -%u; PRAGMA journal_size_limit = %d; PRAGMA query_only = %d;",
-	    s->cache_kib, LOG_BYTES_KEPT, kind == SESSION_READER);
+	    d->cache_kib, LOG_BYTES_KEPT, kind == SESSION_READER);
 	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
@@ -166,21 +154,21 @@ connection_use_log(sqlite3 *db, unsigned busy_ms)
 }
 
 struct session *
-session_open(const struct store *s, enum session_kind kind, struct fault *why)
+session_open(const struct database *d, enum session_kind kind, struct fault *why)
 {
 	/* Readers write, too: they note in shared memory what they read. */
-	sqlite3 *db = connection_open(s, SQLITE_OPEN_READWRITE, why);
+	sqlite3 *db = connection_open(d, SQLITE_OPEN_READWRITE, why);
 	struct session *session;
 
 	if (db == NULL)
 		return NULL;
 	session = calloc(1, sizeof(*session));
 	if (session == NULL) {
-		connection_fault(why, NULL, s->path);
-	} else if (!connection_use_log(db, s->busy_ms) || !connection_settle(db, s, kind)) {
-		connection_fault(why, db, s->path);
+		connection_fault(why, NULL, d->path);
+	} else if (!connection_use_log(db, d->busy_ms) || !connection_settle(db, d, kind)) {
+		connection_fault(why, db, d->path);
 	} else {
-		session->store = s;
+		session->database = d;
 		session->db = db;
 		session->limit.interval_ns = NS_PER_S;
 		session->limit.burst = 10;
@@ -189,18 +177,6 @@ session_open(const struct store *s, enum session_kind kind, struct fault *why)
 	free(session);
 	sqlite3_close(db);
 	return NULL;
-}
-
-struct session *
-session_open_reader(struct store *s, struct fault *why)
-{
-	return session_open(s, SESSION_READER, why);
-}
-
-struct session *
-session_open_writer(struct store *s, struct fault *why)
-{
-	return session_open(s, SESSION_WRITER, why);
 }
 
 void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Statements, for the files of the store only.  Each is prepared once a session, found again by
- * where its text is: the text must live for ever (a string literal in a static const).
+ * Statements, for the files that know what is in a database.  Each is prepared once a session,
+ *found again by where its text is: the text must live for ever (a string literal in a static
+ *const).
  *
  *	static const char sql[] = "SELECT label FROM flocks WHERE account = ? AND id = ?";
  *	struct query q = query_begin(s, sql);
@@ -11,11 +12,11 @@
  *	found = query_row(&q) && column_text(&q, 0, row.label, sizeof(row.label));
  *	return query_end(&q, found);
  */
-#ifndef RELIQUARY_API_STORE_SQL_H
-#define RELIQUARY_API_STORE_SQL_H
+#ifndef DATABASE_SQL_H
+#define DATABASE_SQL_H
 
 #include "base/ids.h"
-#include "reliquary-api/store/store.h"
+#include "database/database.h"
 
 #include <sqlite3.h>
 
@@ -92,23 +93,5 @@ column_flock(struct query *q, int n)
 {
 	return (struct flock_id){ (uint64_t)column_int(q, n) };
 }
-
-/* For ever: forgotten one day.  Flocks that are merely not served at present are not gone. */
-enum change_kind { CHANGE_MADE = 0, CHANGE_GONE };
-
-/*
- * Notes that cathedrals must hear of (a, b), either way round: a flock when equal, the cathedrals
- * when zero.  Numbers only grow, and are seen by nobody before those below them are.
- */
-enum store_result change_note(
-    struct session *s, struct flock_id a, struct flock_id b, enum change_kind kind, int64_t now);
-
-/* Notes a flock whose devices are other ones now, and with it every established xflock of it. */
-enum store_result change_note_flock(
-    struct session *s, struct flock_id flock, enum change_kind kind, int64_t now);
-
-/* Notes every flock of an account, and every established xflock that one of them is in. */
-enum store_result change_note_account(
-    struct session *s, int64_t account, enum change_kind kind, int64_t now);
 
 #endif
