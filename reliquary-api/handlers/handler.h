@@ -9,8 +9,9 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "database/vault.h"
 #include "reliquary-api/auth/pow.h"
-#include "reliquary-api/auth/vault.h"
+#include "reliquary-api/auth/secret_kind.h"
 #include "reliquary-api/handlers/settings.h"
 #include "reliquary-api/http/reply.h"
 #include "reliquary-api/http/request.h"

@@ -9,7 +9,7 @@ base:              base
 protocol/wire:     base protocol/wire
 protocol/crypto:   base protocol/crypto
 protocol:          base protocol*
-database:          base database
+database:          base protocol/crypto database
 registry:          base protocol* database registry
 cathedral/state:   base protocol* cathedral/state
 cathedral/relay:   base protocol* cathedral/state cathedral/relay
@@ -18,11 +18,11 @@ cathedral/io:      base protocol/wire cathedral/state cathedral/relay cathedral/
 cathedral:         base protocol* cathedral*
 tools/device:      base protocol* tools/device
 reliquary-api/http:     base protocol/crypto reliquary-api/http
-reliquary-api/auth:     base protocol/crypto reliquary-api/auth
+reliquary-api/auth:     base protocol/crypto database reliquary-api/auth
 reliquary-api/store:    base database reliquary-api/store
-reliquary-api/handlers: base protocol* reliquary-api/http reliquary-api/auth reliquary-api/store reliquary-api/handlers
+reliquary-api/handlers: base protocol* database reliquary-api/http reliquary-api/auth reliquary-api/store reliquary-api/handlers
 reliquary-api/service:  base protocol/crypto reliquary-api/http reliquary-api/auth reliquary-api/store reliquary-api/handlers reliquary-api/service
-reliquary-api/commands: base protocol* reliquary-api*
+reliquary-api/commands: base protocol* database reliquary-api*
 reliquary-api:          base protocol* reliquary-api*
 '
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
+#include "reliquary-api/auth/secret_kind.h"
 #include "reliquary-api/store/flocks.h"
 #include "tests/support/children.h"
 

@@ -3,8 +3,8 @@
  * The key file and what only its owner can do: find out which secret a hash in the database is of,
  * and read what is stored encrypted.  A copy of the database alone is of no use.
  */
-#ifndef RELIQUARY_API_AUTH_VAULT_H
-#define RELIQUARY_API_AUTH_VAULT_H
+#ifndef DATABASE_VAULT_H
+#define DATABASE_VAULT_H
 
 #include "base/fault.h"
 #include "base/random.h"
@@ -16,18 +16,6 @@
 #define VAULT_HASH_SIZE   32
 #define VAULT_SEAL_EXTRA  40 /* nonce and tag: how much longer sealed bytes are */
 #define VAULT_FINGERPRINT 16
-
-/* What a secret is for: the same bytes hash differently for each. */
-enum secret_kind {
-	SECRET_ACCOUNT_KEY = 1,
-	SECRET_TOKEN,
-	SECRET_ENROLMENT,
-	SECRET_CATHEDRAL_TOKEN,
-	SECRET_INVITE,
-	SECRET_CHALLENGE,
-	SECRET_REPEAT_KEY, /* Idempotency-Key */
-	SECRET_REPEAT_REQUEST,
-};
 
 struct secret_hash {
 	uint8_t bytes[VAULT_HASH_SIZE];
@@ -45,9 +33,8 @@ void vault_close(struct vault *v);
 /* Names the key file without saying anything about the key: the database remembers it. */
 void vault_fingerprint(const struct vault *v, uint8_t out[static VAULT_FINGERPRINT]);
 
-/* Keyed BLAKE2b-256; any thread. */
-struct secret_hash vault_hash(
-    const struct vault *v, enum secret_kind kind, const void *secret, size_t len);
+/* Keyed BLAKE2b-256; the same bytes hash differently for each kind, from 1 on.  Any thread. */
+struct secret_hash vault_hash(const struct vault *v, unsigned kind, const void *secret, size_t len);
 
 /*
  * XChaCha20-Poly1305; out holds len + VAULT_SEAL_EXTRA bytes.  place names what row and column it

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "reliquary-api/auth/vault.h"
+#include "database/vault.h"
 
 #include "base/file.h"
 #include "protocol/crypto/secret.h"
@@ -129,7 +129,7 @@ vault_fingerprint(const struct vault *v, uint8_t out[static VAULT_FINGERPRINT])
 }
 
 struct secret_hash
-vault_hash(const struct vault *v, enum secret_kind kind, const void *secret, size_t len)
+vault_hash(const struct vault *v, unsigned kind, const void *secret, size_t len)
 {
 	crypto_generichash_state state;
 	struct secret_hash ret;
