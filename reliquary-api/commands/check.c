@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/hex.h"
 #include "reliquary-api/commands/command.h"
+#include "reliquary-api/commands/ground.h"
 #include "reliquary-api/commands/office.h"
 #include "reliquary-api/http/tls.h"
 #include "reliquary-api/store/flocks.h"
@@ -101,7 +102,7 @@ check(struct office *o, struct fault *why)
 	    o->conf_path != NULL ? o->conf_path : "configuration",
 	    endpoint_format(&o->conf.server.listen, at),
 	    registration_name(o->conf.settings.registration));
-	if (!store_version(&o->options, &v, why))
+	if (!store_version(&o->options, &v, why) || !ground_check_lost(o, &v, why))
 		return false;
 	if (v.have == v.want)
 		return check_database(o, why);

@@ -3,8 +3,11 @@
 
 #include "base/file.h"
 #include "base/privileges.h"
+#include "reliquary-api/auth/token.h"
 #include "reliquary-api/http/upload.h"
+#include "reliquary-api/store/flocks.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -100,6 +103,32 @@ check_folder(const struct office *o, struct fault *why)
 	return true;
 }
 
+static bool
+has_bundles(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	const struct dirent *e;
+	bool found = false;
+
+	if (dir == NULL)
+		return false;
+	while (!found && (e = readdir(dir)) != NULL)
+		found = token_plausible(e->d_name, BUNDLE_FILE_NAME - 1);
+	closedir(dir);
+	return found;
+}
+
+bool
+ground_check_lost(const struct office *o, const struct schema_version *v, struct fault *why)
+{
+	if (v->have > 0 || !has_bundles(o->bundles))
+		return true;
+	return fault_set(why,
+	    "%s: the database is not there, but bundles that belong to one are in %s: put it back, "
+	    "or restore a backup; to start anew, move %s aside",
+	    o->database, o->bundles, o->conf.data);
+}
+
 bool
 ground_open(struct office *o, bool *first, struct fault *why)
 {
@@ -107,7 +136,7 @@ ground_open(struct office *o, bool *first, struct fault *why)
 
 	umask(077);
 	if (!check_folder(o, why) || !office_lock(o, why) || !store_version(&o->options, &v, why) ||
-	    !key_open(o, &v, why))
+	    !ground_check_lost(o, &v, why) || !key_open(o, &v, why))
 		return false;
 	o->store = store_open(&o->options, &o->random, why);
 	if (o->store == NULL)

@@ -18,8 +18,15 @@ bool ground_make_folder(const struct office *o, struct fault *why);
 bool ground_become_user(const struct office *o, struct fault *why);
 
 /*
- * Takes the folder for this process, and opens key file and database; makes both when neither is
- * there, and then *first is true.
+ * Without a database (v) there must be no bundles: a new one would own none of them, and upkeep
+ * would remove them all within a minute.
+ */
+bool ground_check_lost(const struct office *o, const struct schema_version *v, struct fault *why);
+
+/*
+ * Takes the folder for this process, and opens key file and database; makes the database, and the
+ * key file if need be, when it is not there, and then *first is true.  A database that was there
+ * is missed by its bundles.
  */
 bool ground_open(struct office *o, bool *first, struct fault *why);
 

@@ -18,9 +18,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define FILES_BESIDE 256 /* open files that are no connections: database, uploads, certificates */
-#define POLL_MS      20
-#define NOTICE_MS    1000
+#define FILES_BESIDE    256 /* open files that are neither: database, certificates, listeners */
+#define FILES_OF_UPLOAD 2   /* the file and its folder */
+#define POLL_MS         20
+#define NOTICE_MS       1000
 
 /* Everything of a running service, opened from top to bottom. */
 struct service {
@@ -58,7 +59,7 @@ static void
 raise_limits(const struct api_conf *c)
 {
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	rlim_t files = c->connections + c->uploads_max + FILES_BESIDE;
+	rlim_t files = c->connections + FILES_OF_UPLOAD * c->uploads_max + FILES_BESIDE;
 	struct rlimit limit;
 
 	setrlimit(RLIMIT_MEMLOCK, &unlimited);

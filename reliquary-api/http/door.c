@@ -5,6 +5,8 @@
 #include "base/thread.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,6 +24,8 @@
 #define LINGER_STEP 65536      /* bytes of each that are dropped in one turn */
 #define LINGER_SIZE (8u << 20) /* and in all: the largest body that is sent in good faith */
 
+#define EVENTS_AT_ONCE 128 /* that the library asks for */
+
 struct lingering {
 	int fd;
 	uint64_t due_ns;
@@ -34,8 +38,10 @@ struct door {
 	int wake;
 	_Atomic bool draining, ending;
 	_Atomic uint64_t accepted, refused_full, refused_source, late_head, late_body;
-	bool paused;      /* the thread's, as are the next five */
+	bool paused;      /* the thread's, as are the next seven */
 	uint64_t look_ns; /* nobody is late before then */
+	uint64_t stir_ns; /* when the library is stirred again */
+	int highest;      /* of the sockets that were let in */
 	struct log_limit no_room;
 	struct lingering lingering[LINGER_MOST];
 	size_t lingering_count;
@@ -77,6 +83,8 @@ let_in(struct door *d, int fd, const struct sockaddr_storage *from, socklen_t le
 		return;
 	}
 	count(&d->accepted, 1);
+	if (fd > d->highest)
+		d->highest = fd;
 	if (!d->o.serve(d->o.arg, fd, (const struct sockaddr *)from, len))
 		connections_forget(d->o.connections, fd);
 }
@@ -226,6 +234,39 @@ show_out(struct door *d, uint64_t now_ns)
 		d->look_ns = late.next_ns;
 }
 
+/* A socket without a peer, whose number is above all others here; the library closes it at once. */
+static void
+stir_one(struct door *d, unsigned thread)
+{
+	static const struct sockaddr_in nobody = { .sin_family = AF_INET };
+	unsigned number = (unsigned)d->highest + 1;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), moved;
+
+	if (fd == -1)
+		return;
+	number += (thread + d->o.threads - number % d->o.threads) % d->o.threads;
+	moved = fcntl(fd, F_DUPFD_CLOEXEC, (int)number);
+	close(fd);
+	if (moved != -1)
+		d->o.serve(d->o.arg, moved, (const struct sockaddr *)&nobody, sizeof(nobody));
+}
+
+/*
+ * The library asks the kernel for so many events, and when it gets as many for more, before it
+ * looks at the first: when there were exactly as many, it sleeps while all of these clients wait,
+ * until something else happens to that thread.  So something does.  (As of 0.9.75; the number of a
+ * socket modulo that of the threads says which of them gets it.)
+ */
+static void
+stir(struct door *d, uint64_t now_ns)
+{
+	if (now_ns < d->stir_ns || connections_count(d->o.connections) < EVENTS_AT_ONCE)
+		return;
+	d->stir_ns = now_ns + TICK_MS * NS_PER_MS;
+	for (unsigned i = 0; i < d->o.threads; i++)
+		stir_one(d, i);
+}
+
 static void *
 run(void *arg)
 {
@@ -244,6 +285,7 @@ run(void *arg)
 		welcome_lingering(d);
 		drop_lingering(d, now_ns);
 		show_out(d, now_ns);
+		stir(d, now_ns);
 	}
 	return NULL;
 }

@@ -21,6 +21,7 @@ struct door_options {
 	int fd; /* listens; the door closes it */
 	struct connections *connections;
 	const struct proxies *proxies; /* not limited as sources */
+	unsigned threads;              /* that serve */
 	uint64_t idle_ns;              /* for the first head */
 	uint64_t least_ns;             /* nobody is ever given less time than this */
 	struct instant (*clock)(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a handler answers: a value.  Only http/server.c talks to the client.  Errors are problem
+ * What a handler answers: a value.  Only http/answer.c talks to the client.  Errors are problem
  * documents (RFC 9457): type "urn:reliquary:problem:KIND", title, status, detail, field.
  */
 #ifndef RELIQUARY_API_HTTP_REPLY_H

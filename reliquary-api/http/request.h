@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * One request as handlers see it: plain values, taken out of the HTTP library's hands by
- * http/server.c, so that tests fill one in by hand.
+ * http/serving.c, so that tests fill one in by hand.
  */
 #ifndef RELIQUARY_API_HTTP_REQUEST_H
 #define RELIQUARY_API_HTTP_REQUEST_H

@@ -275,6 +275,7 @@ open_door(struct server *s, int fd, struct fault *why)
 	const struct door_options o = { .fd = fd,
 		.connections = s->connections,
 		.proxies = &s->serving.proxies,
+		.threads = s->o.threads,
 		.idle_ns = s->serving.idle_ns,
 		.least_ns = least(s->serving.idle_ns, s->serving.body_ns),
 		.clock = s->o.clock,

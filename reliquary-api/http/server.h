@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The only place that knows the HTTP library.  Turns connections into exchanges, hands each to the
- * calls below, and sends the reply that they leave in it.
+ * Turns connections into exchanges, hands each to the calls below, and sends the reply that they
+ * leave in it.  Behind this header is the HTTP library, and whoever includes it needs not know.
  */
 #ifndef RELIQUARY_API_HTTP_SERVER_H
 #define RELIQUARY_API_HTTP_SERVER_H

@@ -26,7 +26,8 @@ enum phase {
 /* Who comes second, the one that suspends the connection or the one that resumes it, wakes it. */
 enum later { LATER_RUNNING = 0, LATER_SUSPENDED, LATER_READY, LATER_AGAIN };
 
-struct visit {
+/* One request on its way through the library. */
+struct passage {
 	struct exchange x; /* first: server_resume() gets no more than this */
 	struct serving *serving;
 	struct MHD_Connection *from;
@@ -42,45 +43,58 @@ struct visit {
 };
 
 static bool
-later_is(struct visit *v, enum later what)
+later_is(struct passage *p, enum later what)
 {
-	return atomic_load_explicit(&v->later, memory_order_acquire) == (int)what;
+	return atomic_load_explicit(&p->later, memory_order_acquire) == (int)what;
 }
 
 /* Moves on what is waited for. */
 static void
-wait_for(struct visit *v, enum wait wait, uint64_t ns)
+wait_for(struct passage *p, enum wait wait, uint64_t ns)
 {
-	connection_wait(v->connection, wait, v->serving->clock().mono_ns + ns);
+	connection_wait(p->connection, wait, p->serving->clock().mono_ns + ns);
+}
+
+/*
+ * The library would note every part of the query in the connection's memory, and where that is too
+ * small forget that it has answered so, and wait for ever.  What it hands over is memory of its own
+ * that is not const, whatever the callback's type says.
+ */
+static void
+hide_query(const char *target)
+{
+	char *mark = strchr((char *)(uintptr_t)target, '?');
+
+	if (mark != NULL && mark[1] != '\0')
+		mark[1] = '\0';
 }
 
 void *
 serving_line(void *serving, const char *target, struct MHD_Connection *from)
 {
-	struct serving *s = serving;
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(from, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct visit *v;
+	struct passage *p = NULL;
 
-	if (info == NULL || info->socket_context == NULL)
-		return NULL;
-	v = calloc(1, sizeof(*v));
-	if (v == NULL)
-		return NULL;
-	v->serving = s;
-	v->from = from;
-	v->connection = info->socket_context;
-	lines_target(&v->lines, target);
-	request_target_read(&v->x.rq, target);
-	return v;
+	if (info != NULL && info->socket_context != NULL)
+		p = calloc(1, sizeof(*p));
+	if (p != NULL) {
+		p->serving = serving;
+		p->from = from;
+		p->connection = info->socket_context;
+		lines_target(&p->lines, target);
+		request_target_read(&p->x.rq, target);
+	}
+	hide_query(target);
+	return p;
 }
 
 static void
-reply_instead(struct visit *v, struct reply r)
+reply_instead(struct passage *p, struct reply r)
 {
-	reply_free(&v->x.reply);
-	v->x.reply = r;
-	v->phase = PHASE_UNWANTED;
+	reply_free(&p->x.reply);
+	p->x.reply = r;
+	p->phase = PHASE_UNWANTED;
 }
 
 /* In proportion to what is to be sent: who takes it more slowly than one may send, is too slow. */
@@ -93,27 +107,27 @@ time_for(const struct serving *s, uint64_t bytes)
 }
 
 static enum MHD_Result
-answer(struct visit *v, bool close)
+answer(struct passage *p, bool close)
 {
-	struct serving *s = v->serving;
+	struct serving *s = p->serving;
 
-	if (v->x.reply.status == 0)
-		v->x.reply = reply_failed();
-	close = close || v->chunked || atomic_load_explicit(&s->draining, memory_order_relaxed);
-	if (!answer_queue(&v->answer, v->from, &v->x.reply, close))
+	if (p->x.reply.status == 0)
+		p->x.reply = reply_failed();
+	close = close || p->chunked || atomic_load_explicit(&s->draining, memory_order_relaxed);
+	if (!answer_queue(&p->answer, p->from, &p->x.reply, close))
 		return MHD_NO;
-	if (v->x.rq.method != METHOD_HEAD)
-		v->x.bytes_out = v->answer.len;
-	wait_for(v, WAIT_ANSWER, s->body_ns + time_for(s, v->x.bytes_out));
+	if (p->x.rq.method != METHOD_HEAD)
+		p->x.bytes_out = p->answer.len;
+	wait_for(p, WAIT_ANSWER, s->body_ns + time_for(s, p->x.bytes_out));
 	return MHD_YES;
 }
 
 /* What is left unread must not be taken for another request. */
 static enum MHD_Result
-answer_and_close(struct visit *v)
+answer_and_close(struct passage *p)
 {
-	v->connection->unread = true;
-	return answer(v, true);
+	p->connection->unread = true;
+	return answer(p, true);
 }
 
 /* What is asked of each field, on its way from the library. */
@@ -137,25 +151,25 @@ read_one_field(void *arg, enum MHD_ValueKind kind, const char *name, const char 
 
 /* False with the reply. */
 static bool
-read_head(struct visit *v, struct head *h, const char *method, const char *version)
+read_head(struct passage *p, struct head *h, const char *method, const char *version)
 {
-	struct reading r = { h, &v->lines };
+	struct reading r = { h, &p->lines };
 	size_t size =
-	    MHD_get_connection_info(v->from, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
+	    MHD_get_connection_info(p->from, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
 
-	head_begin(h, &v->x.rq, &v->serving->proxies);
-	lines_begin(&v->lines, method, version);
-	MHD_get_connection_values(v->from, MHD_HEADER_KIND, read_one_field, &r);
-	if (!head_end(h, version, &v->connection->peer))
-		reply_instead(v, reply_problem(400, "malformed", "%s", h->wrong));
-	else if (!lines_end(&v->lines, method + size))
-		reply_instead(v, reply_problem(400, "malformed",
+	head_begin(h, &p->x.rq, &p->serving->proxies);
+	lines_begin(&p->lines, method, version);
+	MHD_get_connection_values(p->from, MHD_HEADER_KIND, read_one_field, &r);
+	if (!head_end(h, version, &p->connection->peer))
+		reply_instead(p, reply_problem(400, "malformed", "%s", h->wrong));
+	else if (!lines_end(&p->lines, method + size))
+		reply_instead(p, reply_problem(400, "malformed",
 				     "a line of the head goes on in the next one, ends without CR "
 				     "LF, or holds a NUL or a blank too many"));
-	else if (size > v->serving->header_max)
-		reply_instead(v, reply_problem(431, "too-large",
+	else if (size > p->serving->header_max)
+		reply_instead(p, reply_problem(431, "too-large",
 				     "the head of the request is longer than %zu bytes",
-				     v->serving->header_max));
+				     p->serving->header_max));
 	else
 		return true;
 	return false;
@@ -163,16 +177,16 @@ read_head(struct visit *v, struct head *h, const char *method, const char *versi
 
 /* Room for all of it at once: a body that grew would leave copies of itself behind. */
 static void
-check_size(struct visit *v)
+check_size(struct passage *p)
 {
-	struct request *rq = &v->x.rq;
+	struct request *rq = &p->x.rq;
 
 	if (rq->upload != NULL)
 		return;
-	v->body_room = rq->length >= 0 ? (size_t)rq->length : v->x.body_max;
-	if (rq->length > 0 && (uint64_t)rq->length > v->x.body_max)
-		reply_instead(v, reply_problem(413, "too-large",
-				     "the body is longer than %zu bytes", v->x.body_max));
+	p->body_room = rq->length >= 0 ? (size_t)rq->length : p->x.body_max;
+	if (rq->length > 0 && (uint64_t)rq->length > p->x.body_max)
+		reply_instead(p, reply_problem(413, "too-large",
+				     "the body is longer than %zu bytes", p->x.body_max));
 }
 
 /*
@@ -180,67 +194,67 @@ check_size(struct visit *v)
  * before it sends, or has much to send.
  */
 static bool
-refused_at_once(const struct visit *v, const struct head *h)
+refused_at_once(const struct passage *p, const struct head *h)
 {
-	return head_has_body(h) && (h->expects_continue || v->x.rq.length > UNWANTED_MOST);
+	return head_has_body(h) && (h->expects_continue || p->x.rq.length > UNWANTED_MOST);
 }
 
 static enum MHD_Result
-take_head(struct visit *v, const char *method, const char *version)
+take_head(struct passage *p, const char *method, const char *version)
 {
-	struct serving *s = v->serving;
+	struct serving *s = p->serving;
 	struct head h;
 
-	v->x.begun_ns = s->clock().mono_ns;
-	v->body_begun_ns = v->x.begun_ns;
-	v->x.rq.method = method_parse(method);
-	if (!read_head(v, &h, method, version)) {
+	p->x.begun_ns = s->clock().mono_ns;
+	p->body_begun_ns = p->x.begun_ns;
+	p->x.rq.method = method_parse(method);
+	if (!read_head(p, &h, method, version)) {
 		atomic_fetch_add_explicit(&s->malformed, 1, memory_order_relaxed);
-		return answer_and_close(v);
+		return answer_and_close(p);
 	}
 
-	v->phase = PHASE_BODY;
-	v->begun = true;
-	v->chunked = h.chunked;
-	if (!s->calls->begin(&v->x, s->arg))
-		v->phase = PHASE_UNWANTED;
+	p->phase = PHASE_BODY;
+	p->begun = true;
+	p->chunked = h.chunked;
+	if (!s->calls->begin(&p->x, s->arg))
+		p->phase = PHASE_UNWANTED;
 	else
-		check_size(v);
-	if (v->phase == PHASE_UNWANTED && refused_at_once(v, &h))
-		return answer_and_close(v);
-	wait_for(v, WAIT_BODY, s->body_ns);
+		check_size(p);
+	if (p->phase == PHASE_UNWANTED && refused_at_once(p, &h))
+		return answer_and_close(p);
+	wait_for(p, WAIT_BODY, s->body_ns);
 	return MHD_YES;
 }
 
 /* The next piece is due soon, and all of them together must keep a pace. */
 static void
-wait_for_more(struct visit *v)
+wait_for_more(struct passage *p)
 {
-	const struct serving *s = v->serving;
-	uint64_t pace_ns = time_for(s, v->x.bytes_in);
+	const struct serving *s = p->serving;
+	uint64_t pace_ns = time_for(s, p->x.bytes_in);
 	uint64_t due_ns = s->clock().mono_ns + s->body_ns;
 
 	if (pace_ns < s->body_ns)
 		pace_ns = s->body_ns;
-	if (s->body_rate > 0 && v->body_begun_ns + pace_ns < due_ns)
-		due_ns = v->body_begun_ns + pace_ns;
-	connection_wait(v->connection, WAIT_BODY, due_ns);
+	if (s->body_rate > 0 && p->body_begun_ns + pace_ns < due_ns)
+		due_ns = p->body_begun_ns + pace_ns;
+	connection_wait(p->connection, WAIT_BODY, due_ns);
 }
 
 static void
-take_into_memory(struct visit *v, const char *data, size_t len)
+take_into_memory(struct passage *p, const char *data, size_t len)
 {
-	struct request *rq = &v->x.rq;
+	struct request *rq = &p->x.rq;
 
-	if (len > v->body_room - rq->body_len) {
-		reply_instead(v, reply_problem(413, "too-large",
-				     "the body is longer than %zu bytes", v->body_room));
+	if (len > p->body_room - rq->body_len) {
+		reply_instead(p, reply_problem(413, "too-large",
+				     "the body is longer than %zu bytes", p->body_room));
 		return;
 	}
 	if (rq->body == NULL)
-		rq->body = malloc(v->body_room + 1);
+		rq->body = malloc(p->body_room + 1);
 	if (rq->body == NULL) {
-		reply_instead(v, reply_busy(1));
+		reply_instead(p, reply_busy(1));
 		return;
 	}
 	memcpy(rq->body + rq->body_len, data, len);
@@ -248,39 +262,32 @@ take_into_memory(struct visit *v, const char *data, size_t len)
 	rq->body[rq->body_len] = '\0';
 }
 
+/* What is wrong with it, or with the disk, is said at its end. */
 static void
-take_into_file(struct visit *v, const char *data, size_t len)
+take_into_file(struct passage *p, const char *data, size_t len)
 {
-	struct request *rq = &v->x.rq;
-
-	if (upload_take(rq->upload, (const uint8_t *)data, len) != UPLOAD_FAILED)
-		return; /* what is wrong with it is said at its end */
-	upload_free(rq->upload);
-	rq->upload = NULL;
-	reply_instead(
-	    v, reply_problem(503, "no-space", "the upload could not be written, try again later"));
-	v->x.reply.retry_after_s = 60;
+	upload_take(p->x.rq.upload, (const uint8_t *)data, len);
 }
 
 /* Chunks of which there is no end: the connection goes, and nobody waits for more of them. */
 static enum MHD_Result
-give_up(struct visit *v)
+give_up(struct passage *p)
 {
-	atomic_store_explicit(&v->connection->late, true, memory_order_relaxed);
+	atomic_store_explicit(&p->connection->late, true, memory_order_relaxed);
 	return MHD_NO;
 }
 
 static enum MHD_Result
-take_piece(struct visit *v, const char *data, size_t len)
+take_piece(struct passage *p, const char *data, size_t len)
 {
-	v->x.bytes_in += len;
-	if (v->phase == PHASE_BODY && v->x.rq.upload != NULL)
-		take_into_file(v, data, len);
-	else if (v->phase == PHASE_BODY)
-		take_into_memory(v, data, len);
-	else if (v->chunked && v->x.bytes_in > v->body_room + UNWANTED_MOST)
-		return give_up(v);
-	wait_for_more(v);
+	p->x.bytes_in += len;
+	if (p->phase == PHASE_BODY && p->x.rq.upload != NULL)
+		take_into_file(p, data, len);
+	else if (p->phase == PHASE_BODY)
+		take_into_memory(p, data, len);
+	else if (p->chunked && p->x.bytes_in > p->body_room + UNWANTED_MOST)
+		return give_up(p);
+	wait_for_more(p);
 	return MHD_YES;
 }
 
@@ -297,36 +304,36 @@ run_begins(struct serving *s)
 
 /* Is the reply there? */
 static bool
-run_once(struct visit *v)
+run_once(struct passage *p)
 {
-	struct serving *s = v->serving;
+	struct serving *s = p->serving;
 	enum server_next next;
 
 	do {
-		atomic_store_explicit(&v->later, LATER_RUNNING, memory_order_relaxed);
-		next = s->calls->run(&v->x, s->arg);
-	} while (next == SERVER_LATER && later_is(v, LATER_AGAIN));
-	return next == SERVER_REPLY || later_is(v, LATER_READY);
+		atomic_store_explicit(&p->later, LATER_RUNNING, memory_order_relaxed);
+		next = s->calls->run(&p->x, s->arg);
+	} while (next == SERVER_LATER && later_is(p, LATER_AGAIN));
+	return next == SERVER_REPLY || later_is(p, LATER_READY);
 }
 
 static enum MHD_Result
-run(struct visit *v)
+run(struct passage *p)
 {
-	struct serving *s = v->serving;
+	struct serving *s = p->serving;
 	int running = LATER_RUNNING;
 
-	connection_wait(v->connection, WAIT_US, UINT64_MAX);
+	connection_wait(p->connection, WAIT_US, UINT64_MAX);
 	if (!run_begins(s))
 		return MHD_NO;
-	v->phase = PHASE_LATER;
-	if (run_once(v)) {
+	p->phase = PHASE_LATER;
+	if (run_once(p)) {
 		atomic_fetch_sub(&s->running, 1);
-		return answer(v, false);
+		return answer(p, false);
 	}
-	MHD_suspend_connection(v->from);
-	if (atomic_compare_exchange_strong(&v->later, &running, LATER_SUSPENDED))
-		return MHD_YES; /* from here on v is no longer ours */
-	MHD_resume_connection(v->from);
+	MHD_suspend_connection(p->from);
+	if (atomic_compare_exchange_strong(&p->later, &running, LATER_SUSPENDED))
+		return MHD_YES; /* from here on p is no longer ours */
+	MHD_resume_connection(p->from);
 	atomic_fetch_sub(&s->running, 1);
 	return MHD_YES;
 }
@@ -334,12 +341,12 @@ run(struct visit *v)
 static void
 go_on(struct exchange *x, enum later how)
 {
-	struct visit *v = (struct visit *)x;
-	struct serving *s = v->serving;
-	struct MHD_Connection *from = v->from;
+	struct passage *p = (struct passage *)x;
+	struct serving *s = p->serving;
+	struct MHD_Connection *from = p->from;
 
 	/* Unless it sleeps already, its own thread goes on with it at once, and may free it. */
-	if (atomic_exchange(&v->later, (int)how) != LATER_SUSPENDED)
+	if (atomic_exchange(&p->later, (int)how) != LATER_SUSPENDED)
 		return;
 	MHD_resume_connection(from);
 	atomic_fetch_sub(&s->running, 1);
@@ -357,9 +364,10 @@ server_run_again(struct exchange *x)
 	go_on(x, LATER_AGAIN);
 }
 
-/* There was no memory for a visit: an answer that takes none of ours, and the connection's last. */
+/* There was no memory for a passage: an answer that takes none of ours, and the connection's last.
+ */
 static enum MHD_Result
-answer_without_visit(struct MHD_Connection *from)
+answer_without_passage(struct MHD_Connection *from)
 {
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(from, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -374,54 +382,54 @@ answer_without_visit(struct MHD_Connection *from)
 
 enum MHD_Result
 serving_step(void *serving, struct MHD_Connection *from, const char *url, const char *method,
-    const char *version, const char *data, size_t *len, void **visit)
+    const char *version, const char *data, size_t *len, void **passage)
 {
-	struct visit *v = *visit;
+	struct passage *p = *passage;
 	size_t given = *len;
 
 	(void)serving;
 	(void)from;
 	(void)url;
-	if (v == NULL)
-		return answer_without_visit(from);
-	if (v->phase == PHASE_HEAD)
-		return take_head(v, method, version);
+	if (p == NULL)
+		return answer_without_passage(from);
+	if (p->phase == PHASE_HEAD)
+		return take_head(p, method, version);
 	if (given > 0) {
 		*len = 0;
-		return take_piece(v, data, given);
+		return take_piece(p, data, given);
 	}
-	if (v->phase == PHASE_BODY || (v->phase == PHASE_LATER && later_is(v, LATER_AGAIN)))
-		return run(v);
-	return answer(v, false);
+	if (p->phase == PHASE_BODY || (p->phase == PHASE_LATER && later_is(p, LATER_AGAIN)))
+		return run(p);
+	return answer(p, false);
 }
 
 static bool
-was_late(const struct visit *v)
+was_late(const struct passage *p)
 {
-	return atomic_load_explicit(&v->connection->late, memory_order_relaxed);
+	return atomic_load_explicit(&p->connection->late, memory_order_relaxed);
 }
 
 void
 serving_over(
-    void *serving, struct MHD_Connection *from, void **visit, enum MHD_RequestTerminationCode how)
+    void *serving, struct MHD_Connection *from, void **passage, enum MHD_RequestTerminationCode how)
 {
 	struct serving *s = serving;
-	struct visit *v = *visit;
+	struct passage *p = *passage;
 	uint64_t now_ns = s->clock().mono_ns;
 
 	(void)from;
-	if (v == NULL)
+	if (p == NULL)
 		return;
-	*visit = NULL;
-	if (v->begun && how != MHD_REQUEST_TERMINATED_COMPLETED_OK && !was_late(v))
+	*passage = NULL;
+	if (p->begun && how != MHD_REQUEST_TERMINATED_COMPLETED_OK && !was_late(p))
 		atomic_fetch_add_explicit(&s->aborted, 1, memory_order_relaxed);
-	if (v->begun)
-		s->calls->done(&v->x, now_ns, s->arg);
-	connection_wait(v->connection, WAIT_HEAD, now_ns + s->idle_ns);
-	answer_free(&v->answer);
-	request_free(&v->x.rq);
-	reply_free(&v->x.reply);
-	free(v);
+	if (p->begun)
+		s->calls->done(&p->x, now_ns, s->arg);
+	connection_wait(p->connection, WAIT_HEAD, now_ns + s->idle_ns);
+	answer_free(&p->answer);
+	request_free(&p->x.rq);
+	reply_free(&p->x.reply);
+	free(p);
 }
 
 void

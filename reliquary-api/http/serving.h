@@ -23,16 +23,16 @@ struct serving {
 	_Atomic uint64_t aborted, malformed;
 };
 
-/* The line of the request is there: what comes of it is handed to the others as *visit. */
+/* The line of the request is there: what comes of it is handed to the others as *passage. */
 void *serving_line(void *serving, const char *target, struct MHD_Connection *from);
 
 /* Called again and again by the library: with the head, pieces of the body, and at its end. */
 enum MHD_Result serving_step(void *serving, struct MHD_Connection *from, const char *url,
-    const char *method, const char *version, const char *data, size_t *len, void **visit);
+    const char *method, const char *version, const char *data, size_t *len, void **passage);
 
 /* The answer is out, or never will be. */
-void serving_over(
-    void *serving, struct MHD_Connection *from, void **visit, enum MHD_RequestTerminationCode how);
+void serving_over(void *serving, struct MHD_Connection *from, void **passage,
+    enum MHD_RequestTerminationCode how);
 
 /* From now on nothing is run; returns when nothing is running. */
 void serving_end(struct serving *s);

@@ -45,6 +45,7 @@ struct upload *upload_begin(
  */
 enum upload_status upload_reserve(struct upload *u, uint64_t size);
 
+/* What was not OK once stays so, and what comes afterwards is dropped. */
 enum upload_status upload_take(struct upload *u, const uint8_t *data, size_t len);
 
 /* All bytes are there: asks the check, ends the hash.  No disk is waited for. */

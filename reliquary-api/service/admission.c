@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUSY_RETRY_S   1
 #define UPLOAD_RETRY_S 5
 
 static bool

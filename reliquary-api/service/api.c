@@ -59,6 +59,9 @@ routes_sound(const struct route *routes)
 
 	for (const struct route *r = routes; r->path != NULL; r++) {
 		sound = sound && r->handle != NULL && r->rate >= 0 && r->rate < RATE_COUNT;
+		/* Nobody knows how many strangers there are. */
+		if (r->access == ACCESS_ANYONE && r->effect == EFFECT_WRITES)
+			sound = sound && r->rate != RATE_REQUEST;
 		/* Uploads are counted by account, and their answers come from the writer. */
 		if (r->body == BODY_UPLOAD)
 			sound = sound && r->upload != NULL && r->effect == EFFECT_WRITES &&

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A request's way: route -> rate -> who -> (body) -> handler -> store -> reply.  Reads run where
+ * A request's way: rate -> route -> who -> (body) -> handler -> store -> reply.  Reads run where
  * the request came in, with a reader's session.  Writes are handed to the writer, which runs many
  * of them in one transaction; uploads wait for the disk on a thread of their own before that.
  */

@@ -33,6 +33,15 @@ berths_destroy(struct berths *b)
 	free(b);
 }
 
+/* For one that has so many. */
+static bool
+is_free(const struct berths *b, unsigned own)
+{
+	if (own == 0)
+		return b->taken < b->count;
+	return own < b->each && b->taken < b->count / 2;
+}
+
 bool
 berths_take(struct berths *b, struct account_id account)
 {
@@ -42,7 +51,7 @@ berths_take(struct berths *b, struct account_id account)
 	pthread_mutex_lock(&b->lock);
 	for (unsigned n = 0; n < b->taken; n++)
 		own += b->who[n].value == account.value;
-	free_one = b->taken < b->count && own < b->each;
+	free_one = is_free(b, own);
 	if (free_one)
 		b->who[b->taken++] = account;
 	pthread_mutex_unlock(&b->lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Places for uploads that come in at the same time.  One account gets a quarter of them at most:
- * who sends slowly must not keep everybody else waiting.
+ * Places for uploads that come in at the same time.  One account gets a quarter of them at most,
+ * and a second one only while half are free: who sends slowly must not keep everybody else waiting.
  */
 #ifndef RELIQUARY_API_SERVICE_BERTHS_H
 #define RELIQUARY_API_SERVICE_BERTHS_H

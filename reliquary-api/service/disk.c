@@ -18,7 +18,7 @@ disk_free(const char *folder, uint64_t *bytes)
 enum store_result
 disk_result(int error)
 {
-	bool full = error == ENOSPC || error == EDQUOT || error == EROFS;
+	bool full = error == ENOSPC || error == EDQUOT || error == EFBIG || error == EROFS;
 
 	return full ? STORE_NO_SPACE : STORE_FAILED;
 }

@@ -10,7 +10,10 @@
 /* Bytes that are left for us in the file system of folder; false when that cannot be asked. */
 bool disk_free(const char *folder, uint64_t *bytes);
 
-/* What an error of the file system means: STORE_NO_SPACE when it is full or read-only. */
+/*
+ * What an error of the file system means: STORE_NO_SPACE when it is full or read-only, or files may
+ * not become so large; else STORE_FAILED.
+ */
 enum store_result disk_result(int error);
 
 #endif

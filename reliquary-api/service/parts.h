@@ -16,6 +16,8 @@
 
 #include <stdatomic.h>
 
+#define BUSY_RETRY_S 1 /* until there may be a desk, or room in the queue */
+
 struct api {
 	struct api_options o;
 	struct counts counts;

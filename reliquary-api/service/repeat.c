@@ -206,6 +206,7 @@ repeat_remember(const struct call *c, const struct route *route, const struct re
 {
 	struct repeat row = { .hash = key_hash(c, route),
 		.request_hash = request_hash(c),
+		.account = c->who.account,
 		.status = first->status,
 		.now = c->now.wall_s,
 		.expires = c->now.wall_s + (int64_t)c->site->settings->repeat_s };

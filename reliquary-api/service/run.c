@@ -8,8 +8,6 @@
 
 #include <stddef.h>
 
-#define BUSY_RETRY_S 1
-
 /* In place of what is there. */
 static void
 reply_set(struct visit *v, struct reply reply)
@@ -18,7 +16,7 @@ reply_set(struct visit *v, struct reply reply)
 	v->x->reply = reply;
 }
 
-/* Depth is bounded by how long a body may be (JSON_PARSER_MAX_DEPTH is above it or refuses). */
+/* Nested deeper than JSON_PARSER_MAX_DEPTH it is refused: Jansson calls itself for each level. */
 static bool
 json_ok(struct visit *v)
 {

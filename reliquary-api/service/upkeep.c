@@ -49,6 +49,7 @@ struct keeper {
 	pthread_t thread;
 	struct errand errand;
 	uint64_t groups_seen;                                   /* at the end of the last round */
+	uint64_t uploads_seen;                                  /* when files were last removed */
 	uint64_t jobs_moved;                                    /* when the log was last moved */
 	uint64_t round_ns, orphans_ns, probe_ns, checkpoint_ns; /* when these were last begun */
 	bool disk_low, clock_late;
@@ -188,6 +189,7 @@ leftovers_go(struct keeper *k)
 	struct leftovers *l = &k->errand.leftovers;
 	uint32_t listed;
 
+	k->uploads_seen = counts_read(&k->o.counts->uploads);
 	do {
 		if (leftovers_read(k->session, l) != STORE_OK)
 			return;
@@ -256,7 +258,7 @@ round_run(struct keeper *k, bool wanted)
 	k->groups_seen = counts_read(&k->o.counts->groups);
 }
 
-/* What cannot wait for the next round. */
+/* What cannot wait for the next round; who uploads one bundle after the other fills the disk. */
 static void
 tick(struct keeper *k, uint64_t now_ns)
 {
@@ -266,6 +268,8 @@ tick(struct keeper *k, uint64_t now_ns)
 		k->probe_ns = now_ns;
 		errand_run(k, probe);
 	}
+	if (counts_read(&k->o.counts->uploads) != k->uploads_seen)
+		leftovers_go(k);
 	if (jobs >= CHECKPOINT_JOBS || (jobs > 0 && now_ns - k->checkpoint_ns >= CHECKPOINT_AFTER))
 		checkpoint(k, now_ns);
 }

@@ -47,8 +47,8 @@ store_backup_place(const struct store_options *o, const char *to, struct fault *
 	struct stat st;
 
 	there.path = to;
-	if (stat(to, &st) == -1 && errno == ENOENT)
-		return true;
+	if (stat(to, &st) == -1)
+		return errno == ENOENT || fault_set(why, "%s: %s", to, strerror(errno));
 	if (is_the_same(o->path, to))
 		return fault_set(why, "%s: this is the database itself", to);
 	if (!store_database(&d, &there, why) || !store_version(&there, &v, why))

@@ -27,6 +27,7 @@ enum store_result event_list(struct session *s, struct account_id account, uint6
 /* A first answer to a request with an Idempotency-Key. */
 struct repeat {
 	struct hash32 hash, request_hash;
+	struct account_id account; /* repeat_keep(): who asked; 0: a stranger */
 	unsigned status;
 	uint8_t *sealed; /* repeat_find(): malloc'd, the caller frees it */
 	size_t sealed_len;
@@ -36,6 +37,9 @@ struct repeat {
 
 enum store_result repeat_find(
     struct session *s, const struct hash32 *hash, int64_t now, struct repeat *ret);
+
+#define REPEATS_KEPT 1000 /* of an account; those that end first go */
+
 /* STORE_CONFLICT: one is there. */
 enum store_result repeat_keep(struct session *s, const struct repeat *r);
 

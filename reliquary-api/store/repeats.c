@@ -48,15 +48,15 @@ repeat_find(struct session *s, const struct hash32 *hash, int64_t now, struct re
 	return result;
 }
 
-enum store_result
-repeat_keep(struct session *s, const struct repeat *r)
+/* One that has ended may still be in its place. */
+static enum store_result
+repeat_insert(struct session *s, const struct repeat *r)
 {
-	/* One that has ended may still be in its place. */
 	static const char sql[] =
-	    "INSERT INTO repeats (hash, request_hash, status, sealed, expires)"
-	    " VALUES (?, ?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE SET"
+	    "INSERT INTO repeats (hash, request_hash, status, sealed, account, expires)"
+	    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE SET"
 	    " request_hash = excluded.request_hash, status = excluded.status,"
-	    " sealed = excluded.sealed, expires = excluded.expires"
+	    " sealed = excluded.sealed, account = excluded.account, expires = excluded.expires"
 	    " WHERE repeats.expires <= ?";
 	struct query q = query_begin(s, sql);
 	enum store_result result;
@@ -65,10 +65,42 @@ repeat_keep(struct session *s, const struct repeat *r)
 	query_blob(&q, r->request_hash.bytes, sizeof(r->request_hash.bytes));
 	query_int(&q, r->status);
 	query_blob(&q, r->sealed, r->sealed_len);
+	if (r->account.value == 0)
+		query_null(&q);
+	else
+		query_int(&q, r->account.value);
 	query_int(&q, r->expires);
 	query_int(&q, r->now);
 	result = query_run(&q);
 	return result == STORE_NONE ? STORE_CONFLICT : result;
+}
+
+/* All of an account but the last ones. */
+static enum store_result
+repeats_cut(struct session *s, struct account_id account)
+{
+	static const char sql[] = "DELETE FROM repeats WHERE hash IN (SELECT hash FROM repeats"
+				  " WHERE account = ? ORDER BY expires DESC LIMIT -1 OFFSET ?)";
+	struct query q = query_begin(s, sql);
+	enum store_result result;
+
+	query_int(&q, account.value);
+	query_int(&q, REPEATS_KEPT);
+	result = query_run(&q);
+	return result == STORE_NONE ? STORE_OK : result;
+}
+
+enum store_result
+repeat_keep(struct session *s, const struct repeat *r)
+{
+	enum store_result result = whole_begin(s);
+
+	if (result != STORE_OK)
+		return result;
+	result = repeat_insert(s, r);
+	if (result == STORE_OK && r->account.value != 0)
+		result = repeats_cut(s, r->account);
+	return whole_end(s, result);
 }
 
 enum store_result

@@ -175,13 +175,16 @@ CREATE TABLE spent (
 CREATE INDEX spent_expires ON spent (expires);
 
 -- First answers to requests with an Idempotency-Key; they hold secrets, so they are sealed.
+-- account: whose last ones are kept; NULL: a stranger's.
 CREATE TABLE repeats (
   hash         BLOB    NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
   request_hash BLOB    NOT NULL CHECK (length(request_hash) = 32),
   status       INTEGER NOT NULL,
   sealed       BLOB    NOT NULL,
+  account      INTEGER REFERENCES accounts (id) ON DELETE CASCADE,
   expires      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX repeats_account ON repeats (account, expires);
 CREATE INDEX repeats_expires ON repeats (expires);
 
 -- What cathedrals must hear of, and since when: one row a subject, so that it does not grow with

@@ -38,6 +38,11 @@ say() {
 	printf '%s: %s\n' "$PROGRAM" "$*" >&2
 }
 
+# tell LINE: what a command is asked for, on standard output.
+tell() {
+	printf '%s\n' "$*" 2>/dev/null || die "$REFUSED" "standard output cannot be written to"
+}
+
 # die STATUS SENTENCE
 die() {
 	say "${*:2}"
@@ -531,7 +536,7 @@ print_answer() {
 	if [ -t 1 ]; then
 		printf '%s\n' "${BODY%$'\n'}" | sed 's/\xc2[\x80-\x9f]/ /g'
 	else
-		printf '%s\n' "${BODY%$'\n'}"
+		tell "${BODY%$'\n'}"
 	fi
 }
 
@@ -550,7 +555,9 @@ list() {
 	fi
 	tenant
 	call GET "$1${query:+?$query}"
-	answer "$2"
+	# Where it goes on is said as words for a command line.
+	answer "$2"' and (.next == null or
+		(.next | type == "string" and test("^[0-9A-Za-z._-]{1,63}$")))'
 	print_answer
 	member .next
 	[ -z "$REPLY" ] || say "there is more: --after $REPLY goes on"
@@ -615,9 +622,10 @@ bundle_put() {
 	[[ $file == /* ]] || file=./$file
 	tenant
 	call PUT "$1" upload "$file"
-	answer '(.generation | type) == "string" and (.expires | type) == "string"'
-	member '"generation \(.generation), \(.tunnels // "all") tunnels, good until \(.expires)"'
-	echo "$REPLY"
+	answer '(.generation | type == "string" and test("^0x[0-9a-f]{8}$")) and
+		(.expires | type) == "string" and (.tunnels | type) == "number"'
+	member '"generation \(.generation), \(.tunnels) tunnels, good until \(.expires)"'
+	tell "$REPLY"
 }
 
 # --- what other programs are told ---
@@ -766,6 +774,6 @@ tunnel_put() {
 	values "$2" "$3" "$4" "ADDRESS=$ADDRESS" "MTU=$MTU" "SHROUD=$SHROUD"
 	template tunnel
 	conf_put "$1"
-	echo "$REPLY"
+	tell "$REPLY"
 	say "next: sudo sanctum -c $REPLY"
 }

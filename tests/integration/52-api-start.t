@@ -6,7 +6,7 @@
 # shellcheck source=api.sh
 . "$HERE/api.sh"
 
-plan 100
+plan 107
 
 # --- the command line ---
 
@@ -160,6 +160,19 @@ between $(($(now_ms) - before)) 0 3000 "at once, though an upload is in work"
 ok $? "of which nothing stays"
 exec 7>&-
 
+
+# --- a file that may not become as long as it should ---
+
+ulimit -S -f 3000
+start_api api
+ulimit -S -f unlimited
+ask -H "x-token: $TOKEN" -T bundle "/v1/flocks/$FLOCK/ambry"
+answers 503 "a bundle that is longer than any file may be has no place"
+like "$(field type)" ':no-space$' "which is said"
+ask -H "x-token: $TOKEN" /v1/account
+answers 200 "and is not the end of the service"
+stop api
+
 # --- key and database belong together ---
 
 start_api api
@@ -284,6 +297,20 @@ wait_for 10 logged handed 'listening on http://127\.0\.0\.1:8070'
 ok $? "it takes over the socket that systemd hands over"
 like "$(curl -s http://127.0.0.1:8070/v1/register/challenge)" challenge "and answers there"
 stop handed
+
+mkdir -m 700 lost
+reliquary-api --data "$DATA" backup lost/copy >out.txt
+cp -r "$DATA" lost/data
+rm lost/data/reliquary.db*
+bundle=$(printf '0f%.0s' {1..16})
+echo bytes >"lost/data/bundles/$bundle"
+refuses 1 'reliquary\.db: the database is not there, but bundles that belong to one are in .*lost/data/bundles' \
+	"a database that got lost is missed" serve --data "$WORK/lost/data" --listen 127.0.0.1:8082
+refuses 1 'the database is not there, but' "by check as well" --data "$WORK/lost/data" check
+is "$(cat "lost/data/bundles/$bundle") $(ls lost/data/reliquary.db* 2>/dev/null)" "bytes " \
+	"nothing is made in its place, and no bundle goes"
+reliquary-api --data "$WORK/lost/data" restore lost/copy >out.txt
+is "$? $(cat "lost/data/bundles/$bundle")" "0 bytes" "a backup takes its place"
 
 start open - reliquary-api serve --data "$WORK/open" --listen 0.0.0.0:8081 --admin off
 wait_for 10 logged open '0\.0\.0\.0:8081 is plain HTTP: account keys and tokens can be read'

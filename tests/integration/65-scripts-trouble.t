@@ -62,7 +62,7 @@ log_in() {
 	chmod 400 "$RELIQUARY/token"
 }
 
-plan 233
+plan 254
 
 # --- command lines ---
 
@@ -164,6 +164,8 @@ run reliquary-flock-list --limit 7 --after 0000000000000100
 like "$(asked)" '^GET /v1/flocks\?limit=7&after=0000000000000100 HTTP' "pages are asked for"
 like "$ERR" 'there is more: --after 6442a01510d91a00' "and where the list goes on is said"
 
+json 200 '{"flocks": [], "next": "x; rm -rf ~"}'
+wrong "words for a command line that are none" 4 'not of the form'
 json 200 '<html>Welcome!</html>'
 wrong "a web page" 4 'does not answer as a Reliquary does'
 json 200 '{"flocks": ['
@@ -329,6 +331,55 @@ reply 403 application/problem+json \
 reply 200 application/json '{"challenge": "aa.bb", "bits": 63, "expires": "x"}' >"$WEB/answer.8"
 fails 4 'proof of work of 63 bits' "work for a lifetime is not begun" \
 	reliquary-register --force "$API"
+
+log_in
+truncate -s 3756730 "$WORK/empty-bundle"
+while read -r answer; do
+	json 200 "$answer"
+	fails 4 'not of the form' "no device: $answer" \
+		reliquary-device-label "$FLOCK" 36d28dec laptop
+	run reliquary-status
+	like "$STATUS $ERR" '^4 .*not of the form' "nor the state of an account"
+	fails 4 'not of the form' "nor what a bundle is" \
+		reliquary-ambry-upload "$FLOCK" "$WORK/empty-bundle"
+done <<'END'
+{}
+{"label": null, "bw_limit": 25, "share_id": "x", "state": "x", "flocks": 1}
+{"label": "x", "bw_limit": "25", "share_id": "x", "state": "x", "expires": "x", "flocks": {}}
+{"generation": "0x00000001", "expires": "x"}
+{"generation": "x", "expires": "x", "tunnels": 1}
+END
+
+# --- nobody reads it ---
+
+# unread COMMAND WORD...: standard output is a disk that is full.
+unread() {
+	PATH="$SPY:$SCRIPTS:$PATH" "$@" </dev/null >/dev/full 2>err.txt
+	STATUS=$?
+}
+
+log_in
+json 200 "$good"
+unread reliquary-flock-list
+is "$STATUS $(cat err.txt)" "1 reliquary-flock-list: standard output cannot be written to" \
+	"a list that nobody gets is a failure"
+json 201 "{\"id\": \"$FLOCK\"}"
+unread reliquary-flock-create
+is "$STATUS $(cat err.txt)" "1 reliquary-flock-create: standard output cannot be written to" \
+	"as is a line"
+export RELIQUARY=$WORK/four
+json 201 "$account"
+unread reliquary-register "$API"
+like "$STATUS $(tail -n 1 err.txt)" '^1 .*its key could not be written .*reliquary-account key makes another' \
+	"an account whose key is lost"
+is "$(cat "$RELIQUARY/token")" "$TOKEN" "is kept by its token"
+rm "$RELIQUARY/token"
+(
+	PATH="$SPY:$SCRIPTS:$PATH" reliquary-register "$API" 2>err.txt
+	echo $? >status.txt
+) | true
+wait_for 5 test -s status.txt
+is "$(cat status.txt "$RELIQUARY/token" | tr '\n' ' ')" "1 $TOKEN " "also when its reader has gone"
 
 # --- a service that wants to have another device's key ---
 

@@ -5,7 +5,9 @@
  * of 5xx, and the next one is served as ever.  The test's own thread always gets what it wants.
  */
 #include "base/log.h"
-#include "tests/support/api.h"
+#include "reliquary-api/handlers/handlers.h"
+#include "reliquary-api/routes.h"
+#include "tests/support/errand.h"
 #include "tests/support/mixed.h"
 
 #include <setjmp.h>
@@ -19,9 +21,10 @@
 
 #include <cmocka.h>
 
-#define HOUR_S     3600
-#define TIDY_EVERY 16  /* lives: each leaves a bundle's file */
-#define TRIES      100 /* allocations that fail in a sweep, spread over all there are */
+#define HOUR_S      3600
+#define TIDY_EVERY  16 /* lives: each leaves a bundle's file */
+#define ROUTE_TRIES 3
+#define TRIES       100 /* allocations that fail in a sweep, spread over all there are */
 
 /* One of the three places that memory comes from. */
 struct tap {
@@ -124,6 +127,11 @@ struct scene {
 	struct mixed m;
 	struct mixed_life lives[TRIES + 2];
 	size_t count;
+	/* Of the routes one by one. */
+	char cathedral[33];
+	struct household h;
+	bool used;                  /* it is not what it was made as */
+	unsigned problems, bundles; /* that somebody owns */
 };
 
 /* A life in which the nth allocation fails; 0: none.  Returns how many there were. */
@@ -161,6 +169,64 @@ sweep(struct scene *s, struct tap *tap)
 	assert_int_equal(s->m.no_space, 0);
 }
 
+/* Every route, also those that are no part of such a life; true when it was a success. */
+static bool
+route_run(struct scene *s, const struct route *r, struct tap *tap, uint64_t nth)
+{
+	struct errand e;
+	struct got a;
+	bool ok;
+
+	if (s->used)
+		household_make(&s->t, &s->h);
+	s->t.settings.registration =
+	    r->handle == handle_challenge ? REGISTRATION_POW : REGISTRATION_OPEN;
+	errand_make(&e, r, &s->h, s->cathedral);
+	atomic_store(&tap->calls, 0);
+	atomic_store(&tap->nth, nth);
+	a = ask(&s->t, &e.q.ask);
+	atomic_store(&tap->nth, 0);
+	s->t.settings.registration = REGISTRATION_OPEN;
+	errand_free(&e);
+
+	ok = a.status >= 200 && a.status <= 299;
+	if (!ok && !(a.status == 500 && got_is_problem(&a, "failed")) &&
+	    !(a.status == 503 && got_is_problem(&a, "busy")))
+		fail_msg("%s: %u %s", r->path, a.status, a.body);
+	got_free(a);
+	s->used = ok && r->effect == EFFECT_WRITES;
+	s->problems += !ok;
+	s->bundles += ok && r->body == BODY_UPLOAD;
+	return ok;
+}
+
+static void
+route_sweep(struct scene *s, const struct route *r, struct tap *tap)
+{
+	int tries = r->body == BODY_UPLOAD ? 1 : ROUTE_TRIES; /* they take long */
+	uint32_t all;
+
+	assert_true(route_run(s, r, tap, 0));
+	all = (uint32_t)atomic_load(&tap->calls);
+	for (int n = 0; n < tries && all > 0; n++)
+		route_run(s, r, tap, 1 + random_below(&s->t.random, all));
+	if (!s->used)
+		assert_true(route_run(s, r, tap, 0));
+}
+
+static void
+all_routes(struct scene *s, struct tap *tap)
+{
+	unsigned routes_count = 0;
+
+	s->used = true;
+	errand_cathedral(&s->t, s->cathedral);
+	for (const struct route *r = routes; r->path != NULL; r++, routes_count++)
+		route_sweep(s, r, tap);
+	printf("# %u routes, %u problems\n", routes_count, s->problems);
+	assert_true(s->problems > routes_count / 2);
+}
+
 static void
 run(struct tap *tap)
 {
@@ -173,6 +239,7 @@ run(struct tap *tap)
 	test_api_start(&s->t);
 	mixed_begin(&s->m, &s->t);
 	sweep(s, tap);
+	all_routes(s, tap);
 
 	test_api_stop(&s->t);
 	test_api_start(&s->t);
@@ -185,7 +252,7 @@ run(struct tap *tap)
 	session_close(session);
 	test_api_pass(2 * HOUR_S);
 	api_upkeep_now(s->t.api);
-	test_api_has_bundles(&s->t, 0);
+	test_api_has_bundles(&s->t, s->bundles);
 	mixed_end(&s->m);
 	test_api_end(&s->t);
 	free(s);

@@ -12,11 +12,10 @@
 #include "reliquary-api/handlers/handlers.h"
 #include "reliquary-api/handlers/secrets.h"
 #include "reliquary-api/routes.h"
-#include "reliquary-api/store/cathedrals.h"
 #include "reliquary-api/store/ledger.h"
 #include "tests/support/captured.h"
+#include "tests/support/errand.h"
 #include "tests/support/mixed.h"
-#include "tests/support/trial.h"
 #include "tests/support/vfs.h"
 #include "tests/support/words.h"
 
@@ -104,21 +103,14 @@ hash_of(const struct scene *s, enum secret_kind kind, const char *text)
 static void
 hand_out(struct scene *s)
 {
-	struct cathedral_row c = { .name = "alpha",
-		.region = "eu",
-		.address = "192.0.2.1",
-		.port = 4500,
-		.shroud = true };
 	struct invite i = { .id = 1, .uses_left = 2, .expires = test_api_clock().wall_s + 3600 };
 	struct hash32 hash;
 	struct session *session;
 	struct fault why;
 
+	errand_cathedral(&s->t, s->cathedral_token);
 	session = session_open_writer(s->t.store, &why);
 	assert_non_null(session);
-	token_new(s->cathedral_token, 16, &s->t.random);
-	hash = hash_of(s, SECRET_CATHEDRAL_TOKEN, s->cathedral_token);
-	assert_int_equal(cathedral_add(session, &c, &hash, test_api_clock().wall_s), STORE_OK);
 	token_new(s->invite, 16, &s->t.random);
 	hash = hash_of(s, SECRET_INVITE, s->invite);
 	assert_int_equal(invite_create(session, &i, &hash), STORE_OK);
@@ -195,45 +187,28 @@ household_collect(struct scene *s, const struct household *h)
 	}
 }
 
-static const char *
-token_for(const struct scene *s, const struct route *r, const struct household *h)
-{
-	if (r->access == ACCESS_ANYONE)
-		return NULL;
-	return r->access == ACCESS_CATHEDRAL ? s->cathedral_token : h->who.token;
-}
-
 /* As the route wants it, and again. */
 static void
 route_twice(struct scene *s, const struct route *r, const struct household *h)
 {
-	struct made_bundle bundle = { 0 };
 	char repeat[64] = "";
-	struct route_ask q;
+	struct errand e;
 	struct got a;
 
-	trial_ask(&q, r, &h->has, token_for(s, r, h));
-	strcpy(q.fields, FORWARDED);
+	errand_make(&e, r, h, s->cathedral_token);
+	strcpy(e.q.fields, FORWARDED);
 	if (r->method == METHOD_POST) {
 		token_new(repeat, 16, &s->t.random);
 		words_add(s->secrets, repeat);
-		q.ask.repeat = repeat;
+		e.q.ask.repeat = repeat;
 	}
-	if (r->body == BODY_UPLOAD) {
-		bundle = household_bundle(&h->has, strstr(r->path, "xflock") != NULL, 9);
-		q.ask.body = bundle.bytes;
-		q.ask.body_len = bundle.len;
-	} else if (r->body == BODY_RAW && route_params(r) == 0) {
-		q.ask.body = h->who.account;
-		q.ask.body_len = 64;
-	}
-	a = ask(&s->t, &q.ask);
+	a = ask(&s->t, &e.q.ask);
 	if (a.status >= 300)
-		fail_msg("%s: %u %s", q.path, a.status, a.body);
+		fail_msg("%s: %u %s", e.q.path, a.status, a.body);
 	collect(s, NULL, &a);
 	got_free(a);
-	got_free(ask(&s->t, &q.ask));
-	free(bundle.bytes);
+	got_free(ask(&s->t, &e.q.ask));
+	errand_free(&e);
 }
 
 /* A secret where none belongs: in the path's query, in the body, as somebody else's token. */
@@ -241,11 +216,11 @@ static void
 route_wrong(struct scene *s, const struct route *r, const struct household *h)
 {
 	char json[256], stranger[33];
-	const char *token = token_for(s, r, h);
+	const char *token = r->access == ACCESS_CATHEDRAL ? s->cathedral_token : h->who.token;
 	struct route_ask q;
 	struct got a;
 
-	trial_ask(&q, r, &h->has, token);
+	trial_ask(&q, r, &h->has, r->access == ACCESS_ANYONE ? NULL : token);
 	if (r->body == BODY_UPLOAD)
 		strcat(q.fields, "Expect: 100-continue\r\n");
 	strcat(q.fields, FORWARDED);
@@ -258,7 +233,7 @@ route_wrong(struct scene *s, const struct route *r, const struct household *h)
 		assert_in_range(a.status, 400, 499);
 		got_free(a);
 	}
-	if (token == NULL)
+	if (r->access == ACCESS_ANYONE)
 		return;
 	q.ask.token = stranger;
 	q.ask.path = path_of("%s?token=%s", q.path, h->who.account);

@@ -87,6 +87,14 @@ bare_sql_commit(struct bare_sql *b)
 	run(b, COMMIT);
 }
 
+void
+bare_sql_checkpoint(struct bare_sql *b)
+{
+	if (sqlite3_wal_checkpoint_v2(b->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) !=
+	    SQLITE_OK)
+		give_up(b);
+}
+
 static void
 bind_place(struct bare_sql *b, int which, const struct bare_write *w)
 {

@@ -30,6 +30,9 @@ void bare_sql_close(struct bare_sql *b);
 void bare_sql_begin(struct bare_sql *b);
 void bare_sql_commit(struct bare_sql *b); /* then it is on disk */
 
+/* Copies what is in the log to where it belongs, as the service does beside its writes. */
+void bare_sql_checkpoint(struct bare_sql *b);
+
 /* What a join, and its approval, change. */
 void bare_sql_join(struct bare_sql *b, const struct bare_write *w);
 void bare_sql_approve(struct bare_sql *b, const struct bare_write *w);

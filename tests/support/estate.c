@@ -69,6 +69,12 @@ estate_owner(uint32_t n)
 	return (struct account_id){ n / FLOCKS_EACH + 1 };
 }
 
+uint32_t
+estate_nth(const struct estate *e, uint64_t n)
+{
+	return (uint32_t)(n * UINT64_C(2654435761) % e->flocks);
+}
+
 static struct hash32
 hash_of(const struct estate *e, enum secret_kind kind, const void *secret, size_t len)
 {

@@ -40,6 +40,9 @@ struct flock_id estate_flock(uint32_t n);
 void estate_token(uint32_t n, char out[static TOKEN_TEXT]);
 struct account_id estate_owner(uint32_t n);
 
+/* Flocks in an order that is far from theirs in the database; every one of them comes. */
+uint32_t estate_nth(const struct estate *e, uint64_t n);
+
 /* A device that asks to join flock n; for many of them, between group_begin() and _commit(). */
 void estate_pend(struct estate *e, uint32_t n, struct device_id id);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/support/figure.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,4 +41,14 @@ figure_print(const struct figure *f)
 	printf("%-52s %10.1f %-16s %-28s %s%s\n", f->name, f->value, f->unit, ratio,
 	    f->goal != NULL ? "goal " : "-", f->goal != NULL ? f->goal : "");
 	fflush(stdout);
+}
+
+void
+figure_print_of(struct figure f, const char *name, uint32_t count, const char *of)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "%s, %" PRIu32 " %s", name, count, of);
+	f.name = text;
+	figure_print(&f);
 }

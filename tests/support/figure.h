@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* BENCH_SHORT in the environment: a few seconds, to see that it runs, not to be quoted. */
 bool bench_is_short(void);
@@ -22,5 +23,8 @@ struct figure {
 };
 
 void figure_print(const struct figure *f);
+
+/* With "name, count of" instead of its name. */
+void figure_print_of(struct figure f, const char *name, uint32_t count, const char *of);
 
 #endif

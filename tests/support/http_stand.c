@@ -99,8 +99,11 @@ asked(const struct request *rq)
 static struct reply
 upload(struct request *rq)
 {
-	if (upload_end(rq->upload) == UPLOAD_WRONG)
-		return reply_problem(400, "bundle", "%s", upload_fault(rq->upload)->text);
+	enum upload_status status = upload_end(rq->upload);
+
+	if (status != UPLOAD_OK)
+		return reply_problem(status == UPLOAD_WRONG ? 400 : 503, "bundle", "%s",
+		    upload_fault(rq->upload)->text);
 	return reply_text(200, "%llu bytes", (unsigned long long)upload_size(rq->upload));
 }
 

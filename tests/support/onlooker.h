@@ -19,7 +19,8 @@ struct onlooker {
 void onlooker_open(struct onlooker *o, const char *path);
 void onlooker_close(struct onlooker *o);
 
-/* Remembers all that is in all tables, but for the days on which tokens were used. */
+/* Remembers all that is in all tables, but for the days on which tokens were used, and for what
+ * upkeep writes to see that it can. */
 void onlooker_look(struct onlooker *o);
 
 /* Is all of it as it was at the last look? */

@@ -21,7 +21,7 @@ struct siege {
 	struct endpoint at;
 	size_t count;
 	const char *asked; /* of each, at once; NULL: not a word */
-	unsigned rate;
+	unsigned rate;     /* of bytes, 0: nothing follows */
 	pthread_t thread;
 	_Atomic bool ending;
 	_Atomic size_t thrown_out;
@@ -39,25 +39,6 @@ besieger_open(const struct siege *s)
 		return -1;
 	}
 	return fd;
-}
-
-static struct siege *
-siege_begin(const struct endpoint *at, size_t count, const char *asked, unsigned rate)
-{
-	struct siege *s = calloc(1, sizeof(*s) + count * sizeof(s->fds[0]));
-
-	if (s == NULL)
-		bench_give_up("memory");
-	s->at = *at;
-	s->count = count;
-	s->asked = asked;
-	s->rate = rate;
-	for (size_t i = 0; i < count; i++) {
-		s->fds[i] = besieger_open(s);
-		if (s->fds[i] == -1)
-			bench_give_up("a siege");
-	}
-	return s;
 }
 
 /* The beginning of an answer, and what came with it. */
@@ -78,14 +59,31 @@ take_answer(int fd)
 	bench_give_up("an answer before the siege");
 }
 
+static struct siege *
+siege_begin(const struct endpoint *at, size_t count, const char *asked, unsigned rate)
+{
+	struct siege *s = calloc(1, sizeof(*s) + count * sizeof(s->fds[0]));
+
+	if (s == NULL)
+		bench_give_up("memory");
+	s->at = *at;
+	s->count = count;
+	s->asked = asked;
+	s->rate = rate;
+	for (size_t i = 0; i < count; i++) {
+		s->fds[i] = besieger_open(s);
+		if (s->fds[i] == -1)
+			bench_give_up("a siege");
+		if (asked != NULL && rate == 0)
+			take_answer(s->fds[i]);
+	}
+	return s;
+}
+
 struct siege *
 siege_idle(const struct endpoint *at, size_t count, const char *asked)
 {
-	struct siege *s = siege_begin(at, count, asked, 0);
-
-	for (size_t i = 0; asked != NULL && i < count; i++)
-		take_answer(s->fds[i]);
-	return s;
+	return siege_begin(at, count, asked, 0);
 }
 
 static bool

@@ -183,6 +183,7 @@ only_older_copies_give_way(void **state)
 {
 	struct scratch_name key = scratch_name(&t.scratch, "key");
 	struct scratch_name link = scratch_name(&t.scratch, "link.db");
+	struct scratch_name below = scratch_name(&t.scratch, "key/copy.db");
 	struct session *session;
 	struct store *copy;
 	struct fault want;
@@ -196,6 +197,10 @@ only_older_copies_give_way(void **state)
 	assert_false(store_backup_place(&t.options, key.path, &why));
 	fault_set(&want, "nothing but an older backup is replaced: %s: ", key.path);
 	assert_memory_equal(why.text, want.text, strlen(want.text));
+
+	assert_false(store_backup_place(&t.options, below.path, &why));
+	fault_set(&want, "%s: %s", below.path, strerror(ENOTDIR));
+	assert_string_equal(why.text, want.text);
 
 	assert_false(store_backup_place(&t.options, t.path.path, &why));
 	fault_set(&want, "%s: this is the database itself", t.path.path);

@@ -27,6 +27,29 @@ an_account_has_a_quarter(void **state)
 	berths_destroy(NULL);
 }
 
+/* Half of them are for those who have none: two who want much do not keep ten others out. */
+static void
+the_second_half_is_one_for_each(void **state)
+{
+	struct berths *b = berths_create(12);
+	struct account_id other = { 100 };
+
+	(void)state;
+	for (int n = 0; n < 3; n++) {
+		assert_true(berths_take(b, anna));
+		assert_true(berths_take(b, bert));
+	}
+	assert_true(berths_take(b, cora));
+	assert_false(berths_take(b, cora));
+	for (; other.value < 105; other.value++)
+		assert_true(berths_take(b, other));
+	assert_false(berths_take(b, dora));
+	berths_leave(b, anna);
+	assert_false(berths_take(b, bert));
+	assert_true(berths_take(b, dora));
+	berths_destroy(b);
+}
+
 static void
 all_together_have_no_more_than_there_are(void **state)
 {
@@ -66,6 +89,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_account_has_a_quarter),
+		cmocka_unit_test(the_second_half_is_one_for_each),
 		cmocka_unit_test(all_together_have_no_more_than_there_are),
 		cmocka_unit_test(one_is_for_anybody),
 	};

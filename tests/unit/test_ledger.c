@@ -175,6 +175,46 @@ a_first_answer_stays_the_first(void **state)
 	free(got.sealed);
 }
 
+/* Whoever asks for everything once only, and often, does not fill the disk with answers. */
+static void
+the_last_answers_of_an_account_are_kept(void **state)
+{
+	struct owners *o = *state;
+	struct repeat r = repeat_of("boris"), got;
+	struct hash32 first = { { 0 } }, last;
+	char key[16];
+
+	r.account = o->boris;
+	assert_int_equal(repeat_keep(o->s, &r), STORE_OK);
+	for (unsigned i = 0; i < REPEATS_KEPT + 5; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		r = repeat_of(key);
+		r.account = o->anna;
+		r.expires += i;
+		if (i == 5)
+			first = r.hash;
+		assert_int_equal(repeat_keep(o->s, &r), STORE_OK);
+	}
+	last = r.hash;
+	for (unsigned i = 0; i < REPEATS_KEPT + 5; i++) {
+		snprintf(key, sizeof(key), "stranger %u", i);
+		r = repeat_of(key);
+		assert_int_equal(repeat_keep(o->s, &r), STORE_OK);
+	}
+	assert_int_equal(
+	    owner_number(o, "SELECT count(*) FROM repeats"), 1 + REPEATS_KEPT + REPEATS_KEPT + 5);
+	assert_int_equal(repeat_find(o->s, &last, STORE_NOW, &got), STORE_OK);
+	free(got.sealed);
+	assert_int_equal(repeat_find(o->s, &first, STORE_NOW, &got), STORE_OK);
+	free(got.sealed);
+	r = repeat_of("4");
+	assert_int_equal(repeat_find(o->s, &r.hash, STORE_NOW, &got), STORE_NONE);
+
+	/* With the account go the secrets that it was answered. */
+	assert_int_equal(account_delete(o->s, o->anna, STORE_NOW), STORE_OK);
+	assert_int_equal(owner_number(o, "SELECT count(*) FROM repeats"), 1 + REPEATS_KEPT + 5);
+}
+
 static void
 a_challenge_is_spent_once(void **state)
 {
@@ -343,6 +383,7 @@ main(void)
 		OWNED(the_oldest_events_go),
 		OWNED(a_first_answer_is_found_until_it_ends),
 		OWNED(a_first_answer_stays_the_first),
+		OWNED(the_last_answers_of_an_account_are_kept),
 		OWNED(a_challenge_is_spent_once),
 		OWNED(an_invitation_lets_in_as_often_as_it_says),
 		OWNED(invitations_are_listed_and_withdrawn),

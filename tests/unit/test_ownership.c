@@ -535,6 +535,7 @@ do_the_ledger(struct owners *t)
 	struct invite i = { .id = 1, .uses_left = 1, .expires = STORE_NOW + 1 };
 	struct repeat r = { .hash = test_hash("repeat"),
 		.request_hash = test_hash("request"),
+		.account = t->anna,
 		.sealed = (uint8_t[]){ 1 },
 		.sealed_len = 1,
 		.expires = STORE_NOW + 1 };

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -202,58 +203,6 @@ bodies_that_come_in_pieces(void **state)
 	stand_close(s);
 }
 
-/*
- * Who passes chunks on without looking at them may see another end of them than the library does,
- * which takes LF for CR LF.  What lies behind that end is nobody's request.
- */
-static void
-nothing_is_asked_behind_chunks(void **state)
-{
-	static const char *const chunks[] = { "0\r\n\r\n", "1\r\nx\r\n0\r\n\r\n", "1;a\nx\n0\n\n",
-		"1\r\nx\r\n0\r\nTrailer: x\n\n" };
-	struct http_stand *s = stand_new();
-	size_t count = sizeof(chunks) / sizeof(chunks[0]);
-
-	(void)state;
-	stand_open(s);
-	for (size_t i = 0; i < count; i++) {
-		struct http_client c;
-		struct http_answer a;
-
-		assert_true(http_open(&c, &s->at));
-		assert_true(http_print(&c,
-		    "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%s"
-		    "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n",
-		    chunks[i]));
-		assert_true(http_read(&c, &a, HTTP_PATIENCE_MS));
-		assert_int_equal(a.status, 200);
-		assert_string_equal(http_field(&a, "Connection"), "close");
-		http_answer_free(&a);
-		assert_true(http_ended(&c, HTTP_PATIENCE_MS));
-		http_close(&c);
-	}
-	assert_int_equal(stand_close(s).begun, count);
-}
-
-/* Proxies may ask so, and every server must understand it (RFC 9112, 3.2.2). */
-static void
-targets_with_their_host(void **state)
-{
-	static const char *const targets[][2] = { { "http://a/asked?x=1", "GET /asked queries=1 " },
-		{ "HTTPS://a:8/asked", "GET /asked queries=0 " } };
-	struct http_stand *s = stand_new();
-	struct http_answer a;
-
-	(void)state;
-	stand_open(s);
-	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
-		a = stand_get(s, targets[i][0]);
-		assert_ptr_equal(strstr(a.body, targets[i][1]), a.body);
-		http_answer_free(&a);
-	}
-	stand_close(s);
-}
-
 static void
 bodies_too_large(void **state)
 {
@@ -429,151 +378,31 @@ uploads(void **state)
 	scratch_remove(&folder);
 }
 
-#define BYTES(text) text, sizeof(text) - 1
-
-static const struct {
-	const char *why, *bytes;
-	size_t len;
-	unsigned status; /* 0: no answer, only the end */
-} malformed[] = {
-	{ "no HTTP at all", BYTES("hello\r\n\r\n"), 0 },
-	{ "noise", BYTES("\x16\x03\x01\x02\xff\x01\xee\x01\xfc\x03\x03\r\n\r\n"), 0 },
-	{ "no version", BYTES("GET /echo\r\nHost: a\r\n\r\n"), 400 },
-	{ "the oldest version", BYTES("GET /echo HTTP/0.9\r\n\r\n"), 505 },
-	{ "no target", BYTES("GET HTTP/1.1\r\nHost: a\r\n\r\n"), 400 },
-	{ "a blank in the target", BYTES("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n"), 400 },
-	{ "a blank in the query", BYTES("GET /a?b c HTTP/1.1\r\nHost: a\r\n\r\n"), 400 },
-	{ "a tab there", BYTES("GET /a?b\tc HTTP/1.1\r\nHost: a\r\n\r\n"), 400 },
-	{ "two blanks before it", BYTES("GET  /a HTTP/1.1\r\nHost: a\r\n\r\n"), 400 },
-	{ "two versions", BYTES("GET /a HTTP/1.0 HTTP/1.1\r\nHost: a\r\n\r\n"), 400 },
-	{ "a NUL in the path", BYTES("GET /a\0b HTTP/1.1\r\nHost: a\r\n\r\n"), 400 },
-	{ "a NUL in the query", BYTES("GET /a?b\0c HTTP/1.1\r\nHost: a\r\n\r\n"), 400 },
-	{ "no Host", BYTES("GET /echo HTTP/1.1\r\n\r\n"), 400 },
-	{ "two of them", BYTES("GET /echo HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), 400 },
-	{ "two tokens", BYTES("GET /echo HTTP/1.1\r\nHost: a\r\nx-token: a\r\nx-token: b\r\n\r\n"),
-	    400 },
-	{ "a field without colon", BYTES("GET /echo HTTP/1.1\r\nHost: a\r\nnonsense\r\n\r\n"),
-	    400 },
-	{ "a blank before the colon",
-	    BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length : 3\r\n\r\nabc"), 400 },
-	{ "a blank before the first name",
-	    BYTES("POST /echo HTTP/1.1\r\n Host: a\r\nHost: a\r\n\r\n"), 400 },
-	{ "a NUL in a name", BYTES("GET /echo HTTP/1.1\r\nHo\0st: a\r\nHost: a\r\n\r\n"), 400 },
-	{ "a NUL in a value", BYTES("GET /echo HTTP/1.1\r\nHost: a\r\nx-token: a\0b\r\n\r\n"),
-	    400 },
-	{ "a NUL where a name begins",
-	    BYTES("GET /echo HTTP/1.1\r\nHost: a\r\n\0x: y\r\nx-token: b\r\n\r\n"), 400 },
-	{ "a CR in a value",
-	    BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nx: y\rContent-Length: 3\r\n\r\nabc"), 400 },
-	{ "a control character in a value",
-	    BYTES("GET /echo HTTP/1.1\r\nHost: a\r\nx: \x1b[2J\r\n\r\n"), 400 },
-	/* What ends here for us is one field to who waits for CR LF. */
-	{ "a line that ends with LF",
-	    BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nx: y\nContent-Length: 3\r\n\r\nabc"), 400 },
-	{ "the first line does", BYTES("GET /echo HTTP/1.1\nHost: a\r\n\r\n"), 400 },
-	{ "the last one does", BYTES("GET /echo HTTP/1.1\r\nHost: a\n\r\n"), 400 },
-	{ "the empty one does", BYTES("GET /echo HTTP/1.1\r\nHost: a\r\n\n"), 400 },
-	{ "two lengths",
-	    BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
-		  "Content-Length: 4\r\n\r\nabcd"),
-	    400 },
-	{ "a length that is none",
-	    BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n"), 400 },
-	{ "a length beyond numbers",
-	    BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: "
-		  "99999999999999999999999\r\n\r\n"),
-	    413 },
-	{ "a length beyond signed numbers",
-	    BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551615\r\n\r\n"),
-	    400 },
-	{ "a length and chunks",
-	    BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
-		  "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-	    400 },
-	{ "an encoding that we do not know",
-	    BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"),
-	    400 },
-	{ "a chunk without a size",
-	    BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
-	    400 },
-	{ "a chunk of more than there is",
-	    BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-		  "ffffffffffffffff0\r\n"),
-	    413 },
-	/* To a proxy the second request is the first one's body. */
-	{ "a length on a second line",
-	    BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n 32\r\n\r\n"
-		  "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n"),
-	    400 },
-	{ "an encoding on a second line",
-	    BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked\r\n\r\n"
-		  "0\r\n\r\n"),
-	    400 },
-	/* The library puts the second line behind the name: that of the first becomes another. */
-	{ "a name that becomes a length's",
-	    BYTES("POST /echo HTTP/1.1\r\nHost: a\r\nConte: 3\r\n nt-Length\r\n\r\nabc"), 400 },
-	{ "a name that becomes a token's",
-	    BYTES("GET /echo HTTP/1.1\r\nHost: a\r\nx-to: abc\r\n\tken\r\n\r\n"), 400 },
-	{ "another version", BYTES("GET /echo HTTP/3.0\r\nHost: a\r\n\r\n"), 505 },
-};
-
 static void
-malformed_bytes(void **state)
+an_upload_that_the_disk_does_not_take(void **state)
 {
+	const struct rlimit little = { 100000, RLIM_INFINITY };
 	struct http_stand *s = stand_new();
-	struct server_counts counts;
-	unsigned ours = 0; /* not answered by the library already */
+	struct scratch folder = scratch_make();
+	static char body[300000];
+	const struct http_request rq = { "PUT", "/upload", NULL, body, sizeof(body) };
+	struct rlimit before;
+	struct fault why;
+	struct http_answer a;
 
 	(void)state;
+	assert_true(upload_folder_prepare(folder.path, &why));
+	s->folder = folder.path;
 	stand_open(s);
-	for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
-		struct http_client c;
-		struct http_answer a;
-		bool answered;
-
-		assert_true(http_open(&c, &s->at));
-		assert_true(http_send(&c, malformed[i].bytes, malformed[i].len));
-		answered = http_read(&c, &a, HTTP_PATIENCE_MS);
-		if (answered != (malformed[i].status != 0) || a.status != malformed[i].status)
-			fail_msg("%s: %u", malformed[i].why, a.status);
-		ours += answered && strstr(a.body, "urn:reliquary:problem:malformed") != NULL;
-		http_answer_free(&a);
-		/* The library says twice what it thinks of a length. */
-		if (!http_drop_rest(&c, HTTP_PATIENCE_MS))
-			fail_msg("%s: the connection goes on", malformed[i].why);
-		http_close(&c);
-	}
-	server_counts(s->server, &counts);
-	assert_in_range(ours, 20, 40);
-	assert_int_equal(counts.malformed, ours);
-	assert_int_equal(stand_close(s).run, 0);
-}
-
-static void
-heads_too_large(void **state)
-{
-	struct http_stand *s = stand_new();
-	static const size_t sizes[] = { 3000, 4200, 7000, 40000 };
-	static const unsigned statuses[] = { 200, 431, 431, 431 };
-	static char value[40001];
-
-	(void)state;
-	stand_open(s);
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		struct http_client c;
-		struct http_answer a;
-
-		memset(value, 'v', sizes[i]);
-		value[sizes[i]] = '\0';
-		assert_true(http_open(&c, &s->at));
-		assert_true(
-		    http_print(&c, "GET /echo HTTP/1.1\r\nHost: a\r\nx-long: %s\r\n\r\n", value));
-		assert_true(http_read(&c, &a, HTTP_PATIENCE_MS));
-		assert_int_equal(a.status, statuses[i]);
-		http_answer_free(&a);
-		http_close(&c);
-	}
-	assert_int_equal(stand_close(s).begun, 1);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+	a = http_ask(&s->at, &rq);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(a.status, 503);
+	assert_non_null(strstr(a.body, "writing an upload: File too large"));
+	http_answer_free(&a);
+	assert_int_equal(stand_close(s).run, 1);
+	scratch_remove(&folder);
 }
 
 static void
@@ -626,16 +455,13 @@ main(void)
 		cmocka_unit_test(answers_with_all_that_belongs_to_them),
 		cmocka_unit_test(pipelined_requests_are_answered_in_turn),
 		cmocka_unit_test(bodies_that_come_in_pieces),
-		cmocka_unit_test(nothing_is_asked_behind_chunks),
-		cmocka_unit_test(targets_with_their_host),
 		cmocka_unit_test(bodies_too_large),
 		cmocka_unit_test(chunks_that_nobody_wants_are_bounded),
 		cmocka_unit_test(who_expects_to_be_asked),
 		cmocka_unit_test(a_refusal_reaches_who_still_sends),
 		cmocka_unit_test(a_small_refused_body_costs_no_connection),
 		cmocka_unit_test(uploads),
-		cmocka_unit_test(malformed_bytes),
-		cmocka_unit_test(heads_too_large),
+		cmocka_unit_test(an_upload_that_the_disk_does_not_take),
 		cmocka_unit_test(proxies_are_believed_and_others_are_not),
 		cmocka_unit_test(an_old_client),
 	};

@@ -18,6 +18,7 @@
 
 #define CROWD          200
 #define CROWD_REQUESTS 10
+#define EVENTS_AT_ONCE 128
 
 static void
 get(struct http_client *c, const char *path)
@@ -188,6 +189,41 @@ a_crowd_at_once(void **state)
 	tally = stand_close(s);
 	assert_int_equal(tally.begun, CROWD * CROWD_REQUESTS);
 	assert_int_equal(tally.run, CROWD * CROWD_REQUESTS / 4 * 3);
+}
+
+/* The library takes no more events than these from the kernel before it looks at them. */
+static void
+as_many_at_once_as_the_library_takes(void **state)
+{
+	static struct http_client crowd[EVENTS_AT_ONCE];
+	struct http_stand *s = stand_new();
+	struct http_client holder;
+
+	(void)state;
+	stand_open(s);
+	assert_true(http_open(&holder, &s->at));
+	for (unsigned n = 0; n < EVENTS_AT_ONCE; n++) {
+		assert_true(http_open(&crowd[n], &s->at));
+		get(&crowd[n], "/echo");
+		expect(&crowd[n], 200);
+	}
+	/* The one thread is at work while all of them ask. */
+	pthread_mutex_lock(&s->lock);
+	get(&holder, "/hold");
+	while (atomic_load(&s->run) <= EVENTS_AT_ONCE)
+		usleep(1000);
+	for (unsigned n = 0; n < EVENTS_AT_ONCE; n++)
+		get(&crowd[n], "/echo");
+	pthread_mutex_unlock(&s->lock);
+	for (unsigned n = 0; n < EVENTS_AT_ONCE; n++) {
+		expect(&crowd[n], 200);
+		http_close(&crowd[n]);
+	}
+	assert_true(stand_wait_held(s, 1));
+	stand_release(s);
+	expect(&holder, 200);
+	http_close(&holder);
+	assert_int_equal(stand_close(s).run, 2 * EVENTS_AT_ONCE + 1);
 }
 
 /* What was begun is finished; who only waited goes; nobody comes in. */
@@ -443,6 +479,7 @@ main(void)
 		cmocka_unit_test(who_waits_keeps_nobody_else_waiting),
 		cmocka_unit_test(who_went_away_meanwhile),
 		cmocka_unit_test(a_crowd_at_once),
+		cmocka_unit_test(as_many_at_once_as_the_library_takes),
 		cmocka_unit_test(draining),
 		cmocka_unit_test(the_end_in_the_middle_of_everything),
 		cmocka_unit_test(the_end_waits_for_what_was_handed_out),
