@@ -141,11 +141,16 @@ connection_use_log(sqlite3 *db, unsigned busy_ms)
 {
 	for (unsigned waited = 0;; waited += 10) {
 		sqlite3_stmt *statement = NULL;
-		bool ok = sqlite3_prepare_v2(
-			      db, "PRAGMA journal_mode = WAL", -1, &statement, NULL) == SQLITE_OK &&
-			  sqlite3_step(statement) == SQLITE_ROW &&
-			  strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
-		int code = sqlite3_finalize(statement);
+		const char *mode = NULL;
+		bool ok;
+		int code;
+
+		if (sqlite3_prepare_v2(db, "PRAGMA journal_mode = WAL", -1, &statement, NULL) ==
+			SQLITE_OK &&
+		    sqlite3_step(statement) == SQLITE_ROW)
+			mode = (const char *)sqlite3_column_text(statement, 0);
+		ok = mode != NULL && strcmp(mode, "wal") == 0; /* NULL: no memory */
+		code = sqlite3_finalize(statement);
 
 		if (ok || (code & 0xff) != SQLITE_BUSY || waited >= busy_ms)
 			return ok;

@@ -17,7 +17,8 @@
 struct newcomer {
 	struct join join;
 	struct cathedral_secret secret;
-	char enrolment_key[ENROLMENT_TEXT]; /* "" without */
+	bool brings_key; /* an empty one as well: it is no good one */
+	char enrolment_key[ENROLMENT_TEXT];
 };
 
 /* Only a key, as 32 bytes, or a JSON object: what it is called does not matter to curl's users. */
@@ -27,7 +28,8 @@ newcomer_read(const struct request *rq, struct newcomer *n, struct reply *refuse
 	const struct field fields[] = { FIELD_HEX_INTO(
 					    "cosk", n->join.cosk.bytes, .required = true),
 		FIELD_TEXT_INTO("label", n->join.label),
-		FIELD_TEXT_INTO("enrolment_key", n->enrolment_key), FIELD_END };
+		FIELD_TEXT_INTO("enrolment_key", n->enrolment_key, .given = &n->brings_key),
+		FIELD_END };
 	json_t *object;
 	bool ok;
 
@@ -127,7 +129,7 @@ handle_join(const struct call *c)
 	n.join.flock = flock_base(n.join.flock);
 	if (newcomer_read(c->rq, &n, &reply)) {
 		random_bytes(c->random, n.secret.bytes, sizeof(n.secret.bytes));
-		reply = n.enrolment_key[0] == '\0' ? newcomer_wait(c, &n) : newcomer_enrol(c, &n);
+		reply = n.brings_key ? newcomer_enrol(c, &n) : newcomer_wait(c, &n);
 	}
 	secret_wipe(&n, sizeof(n));
 	return reply;

@@ -114,10 +114,11 @@ accept_some(struct door *d)
 			let_in(d, fd, &from, len);
 			continue;
 		}
+		if (errno == ECONNABORTED || errno == EINTR)
+			continue;
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 			pause_for_room(d);
-		if (errno != ECONNABORTED && errno != EINTR)
-			return;
+		return;
 	}
 }
 
@@ -219,9 +220,8 @@ wait_for_somebody(struct door *d)
 
 /* All are looked at only when one of them may be late: who came since has more time than that. */
 static void
-show_out(struct door *d, uint64_t now_ns)
+show_out(struct door *d, uint64_t now_ns, bool draining)
 {
-	bool draining = atomic_load(&d->draining);
 	struct connections_late late;
 
 	if (now_ns < d->look_ns && !draining)
@@ -275,16 +275,18 @@ run(void *arg)
 	thread_name("http-door");
 	while (!atomic_load(&d->ending)) {
 		bool knocks = wait_for_somebody(d);
+		/* Asked once: nobody is shown out while others still come in. */
+		bool draining = atomic_load(&d->draining);
 		uint64_t now_ns = d->o.clock().mono_ns;
 
 		d->paused = false;
-		if (atomic_load(&d->draining))
+		if (draining)
 			stop_listening(d);
 		else if (knocks)
 			accept_some(d);
 		welcome_lingering(d);
 		drop_lingering(d, now_ns);
-		show_out(d, now_ns);
+		show_out(d, now_ns, draining);
 		stir(d, now_ns);
 	}
 	return NULL;

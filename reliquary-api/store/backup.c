@@ -22,14 +22,16 @@ is_copy(const struct database *d, struct fault *why)
 {
 	sqlite3 *db = connection_open_untouched(d, why);
 	sqlite3_stmt *statement = NULL;
-	bool read, ok;
+	const char *mode = NULL;
+	bool ok;
 
 	if (db == NULL)
 		return false;
-	read = sqlite3_prepare_v2(db, "PRAGMA journal_mode", -1, &statement, NULL) == SQLITE_OK &&
-	       sqlite3_step(statement) == SQLITE_ROW;
-	ok = read && strcmp((const char *)sqlite3_column_text(statement, 0), "wal") != 0;
-	if (!read)
+	if (sqlite3_prepare_v2(db, "PRAGMA journal_mode", -1, &statement, NULL) == SQLITE_OK &&
+	    sqlite3_step(statement) == SQLITE_ROW)
+		mode = (const char *)sqlite3_column_text(statement, 0);
+	ok = mode != NULL && strcmp(mode, "wal") != 0;
+	if (mode == NULL)
 		connection_fault(why, db, d->path);
 	else if (!ok)
 		fault_set(why, "%s: a database that a service works on, no backup", d->path);

@@ -62,7 +62,7 @@ log_in() {
 	chmod 400 "$RELIQUARY/token"
 }
 
-plan 254
+plan 258
 
 # --- command lines ---
 
@@ -407,6 +407,29 @@ is "$(mode "$in") $(cd "$in" && stat -c '%n:%a:%s' -- * | tr '\n' ' ')" \
 	"its files are as they should be"
 is "$(od -An -v -tx1 "$in/id-36d28dec" | tr -d ' \n')" "$secret" "the secret is in bytes"
 is "$(find "$in" -name ".*" ! -path "$in")" "" "nothing is left over"
+# Only what the system has is there, and then what sanctum brings.
+cp -r "$SCRIPTS" alone
+mkdir sanctum
+ln -s "$(command -v reliquary-ambry)" sanctum/ambry
+mkdir -m 700 five
+echo "$API" >five/api
+alone() {
+	RELIQUARY=$WORK/five PATH=$1 "$WORK/alone/reliquary-flock-join" "$FLOCK" </dev/null >out.txt 2>err.txt
+	STATUS=$?
+}
+alone /usr/bin:/bin
+like "$STATUS $(cat err.txt)" '^1 .*reliquary-ambry is needed to make keys, and not installed' \
+	"without a tool that makes keys nothing is joined"
+is "$(names "five/$FLOCK")" "" "and nothing is left"
+alone "$WORK/sanctum:/usr/bin:/bin"
+is "$STATUS $(names "five/$FLOCK" | wc -w)" "0 4" "sanctum's ambry will do" || note "$(cat err.txt)"
+rm -r "five/$FLOCK" sanctum/ambry
+printf '#!/bin/sh\nexit 2\n' >sanctum/ambry
+chmod 755 sanctum/ambry
+alone "$WORK/sanctum:/usr/bin:/bin"
+like "$STATUS $(cat err.txt)" \
+	"^1 .*sanctum's ambry does not know .cosk-pair PRIVATE PUBLIC.; install reliquary-ambry" \
+	"if it knows how"
 mkdir -m 700 ./-x
 echo "$API" >./-x/api
 RELIQUARY=-x runs "with a folder that looks like an option it joins as well" \

@@ -267,6 +267,10 @@ an_enrolment_key_ends_and_fits_one_flock(void **state)
 	    h, 403, "enrolment", "the enrolment key is not good for this flock", &other);
 	handled_problem(
 	    h, 403, "enrolment", "the enrolment key is not good for this flock", &nowhere);
+	/* A script whose key got lost must not have its device wait unseen. */
+	join_with(body, "");
+	handled_problem(h, 403, "enrolment", "the enrolment key is not good for this flock", &late);
+	join_with(body, text_of(made, "enrolment_key"));
 	h->now.wall_s += 86400;
 	handled_problem(h, 403, "enrolment", "the enrolment key is not good for this flock", &late);
 	json_decref(made);
