@@ -15,7 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECORD_NAME 33 /* of a cathedral, and of a region, with a NUL */
+#define RECORD_DATABASE 65
+#define RECORD_NAME     33 /* of a cathedral, and of a region, with a NUL */
 
 struct record_device {
 	struct device_id id;
@@ -51,8 +52,33 @@ struct record_cathedral {
 	bool shroud, draining;
 };
 
+struct flock_pair {
+	struct flock_id a, b; /* a is the lower */
+};
+
+/* What changed after a number of the service's: of each subject its whole state. */
+struct record_page {
+	char database[RECORD_DATABASE]; /* whose numbers these are */
+	uint64_t since, until;
+	bool reset; /* the first page of all there is: what does not come up until there is no more,
+		       is gone */
+	bool more;
+	bool has_fleet; /* it changed: these are all */
+	struct record_cathedral *fleet;
+	size_t fleet_count;
+	struct record_flock *flocks;
+	size_t flock_count;
+	struct record_xflock *xflocks;
+	size_t xflock_count;
+	struct flock_id *flocks_gone;
+	size_t flock_gone_count;
+	struct flock_pair *xflocks_gone;
+	size_t xflock_gone_count;
+};
+
 /* Frees what the record owns, and wipes its secrets. */
 void record_flock_free(struct record_flock *f);
 void record_xflock_free(struct record_xflock *x);
+void record_page_free(struct record_page *p);
 
 #endif

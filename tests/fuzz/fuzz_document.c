@@ -17,7 +17,7 @@ expect_slice(const struct record_slice *s, struct flock_id a, struct flock_id b)
 
 /* Whatever was taken can be relied upon. */
 static void
-expect_sound(const struct document *d)
+expect_sound(const struct record_page *d)
 {
 	fuzz_expect(d->since <= d->until);
 	for (size_t i = 0; i < d->fleet_count; i++)
@@ -42,7 +42,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	json_t *page = json_loadb((const char *)data, len, 0, NULL);
 	struct fault why = { "" };
-	struct document d;
+	struct record_page d;
 
 	if (page == NULL)
 		return 0;
@@ -50,7 +50,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		expect_sound(&d);
 	else
 		fuzz_expect(why.text[0] != '\0');
-	document_free(&d);
+	record_page_free(&d);
 	json_decref(page);
 	return 0;
 }

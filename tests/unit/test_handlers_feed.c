@@ -52,7 +52,7 @@ number(json_t *object, const char *name)
 static json_t *
 understood(json_t *page)
 {
-	struct document d;
+	struct record_page d;
 	struct fault why;
 
 	if (!document_read(&d, page, &why))
@@ -60,7 +60,7 @@ understood(json_t *page)
 	assert_int_equal(d.flock_count, count(page, "flocks"));
 	assert_int_equal(d.xflock_count, count(page, "xflocks"));
 	assert_int_equal(d.until, number(page, "until"));
-	document_free(&d);
+	record_page_free(&d);
 	return page;
 }
 

@@ -49,7 +49,7 @@ static void
 a_page_is_read(void **state)
 {
 	json_t *page = page_new();
-	struct document d;
+	struct record_page d;
 	struct fault why;
 
 	(void)state;
@@ -87,7 +87,7 @@ a_page_is_read(void **state)
 	assert_int_equal(d.flock_gone_count, 1);
 	assert_int_equal(d.xflock_gone_count, 1);
 	assert_true(d.xflocks_gone[0].a.value == UINT64_C(0x0123456789abcd00));
-	document_free(&d);
+	record_page_free(&d);
 	json_decref(page);
 }
 
@@ -129,13 +129,13 @@ ambry_new(struct flock_id a, struct flock_id b, size_t less)
 static void
 expect(json_t *page, const char *fault)
 {
-	struct document d;
+	struct record_page d;
 	struct fault why = { "" };
 	bool ok = document_read(&d, page, &why);
 
 	if (ok != (fault == NULL) || (fault != NULL && strcmp(why.text, fault) != 0))
 		fail_msg("%s: %s", fault != NULL ? fault : "should be fine", why.text);
-	document_free(&d);
+	record_page_free(&d);
 }
 
 static void

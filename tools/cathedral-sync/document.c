@@ -268,7 +268,7 @@ static const struct kind gone_xflock_kind = { "xflocks", sizeof(struct flock_pai
 	DOCUMENT_SUBJECTS_MAX, gone_xflock_read };
 
 static bool
-head_read(struct document *d, const json_t *page, struct fault *why)
+head_read(struct record_page *d, const json_t *page, struct fault *why)
 {
 	if (!json_is_object(page))
 		return fault_set(why, "no object");
@@ -282,7 +282,7 @@ head_read(struct document *d, const json_t *page, struct fault *why)
 }
 
 static bool
-fleet_read(struct document *d, const json_t *page, struct fault *why)
+fleet_read(struct record_page *d, const json_t *page, struct fault *why)
 {
 	if (!d->has_fleet)
 		return true;
@@ -291,14 +291,14 @@ fleet_read(struct document *d, const json_t *page, struct fault *why)
 }
 
 static bool
-flocks_read(struct document *d, const json_t *page, struct fault *why)
+flocks_read(struct record_page *d, const json_t *page, struct fault *why)
 {
 	d->flocks = list_open(&flock_kind, page, why);
 	return d->flocks != NULL && list_fill(d->flocks, &d->flock_count, &flock_kind, page, why);
 }
 
 static bool
-xflocks_read(struct document *d, const json_t *page, struct fault *why)
+xflocks_read(struct record_page *d, const json_t *page, struct fault *why)
 {
 	d->xflocks = list_open(&xflock_kind, page, why);
 	return d->xflocks != NULL &&
@@ -306,7 +306,7 @@ xflocks_read(struct document *d, const json_t *page, struct fault *why)
 }
 
 static bool
-gone_fill(struct document *d, const json_t *gone, struct fault *why)
+gone_fill(struct record_page *d, const json_t *gone, struct fault *why)
 {
 	d->flocks_gone = list_open(&gone_flock_kind, gone, why);
 	if (d->flocks_gone == NULL ||
@@ -318,31 +318,16 @@ gone_fill(struct document *d, const json_t *gone, struct fault *why)
 }
 
 static bool
-gone_read(struct document *d, const json_t *page, struct fault *why)
+gone_read(struct record_page *d, const json_t *page, struct fault *why)
 {
 	return gone_fill(d, json_object_get(page, "gone"), why) || fault_prefix(why, "gone");
 }
 
 bool
-document_read(struct document *ret, const json_t *page, struct fault *why)
+document_read(struct record_page *ret, const json_t *page, struct fault *why)
 {
-	*ret = (struct document){ .more = false };
+	*ret = (struct record_page){ .more = false };
 	return head_read(ret, page, why) && fleet_read(ret, page, why) &&
 	       flocks_read(ret, page, why) && xflocks_read(ret, page, why) &&
 	       gone_read(ret, page, why);
-}
-
-void
-document_free(struct document *d)
-{
-	for (size_t i = 0; i < d->flock_count; i++)
-		record_flock_free(&d->flocks[i]);
-	for (size_t i = 0; i < d->xflock_count; i++)
-		record_xflock_free(&d->xflocks[i]);
-	free(d->fleet);
-	free(d->flocks);
-	free(d->xflocks);
-	free(d->flocks_gone);
-	free(d->xflocks_gone);
-	*d = (struct document){ .more = false };
 }
