@@ -17,6 +17,7 @@ cathedral/ops:     base protocol/crypto cathedral/state cathedral/ops
 cathedral/io:      base protocol/wire cathedral/state cathedral/relay cathedral/ops cathedral/io
 cathedral:         base protocol* cathedral*
 tools/device:      base protocol* tools/device
+tools/control:     base tools/control
 reliquary-api/http:     base protocol/crypto reliquary-api/http
 reliquary-api/auth:     base protocol/crypto database reliquary-api/auth
 reliquary-api/store:    base database reliquary-api/store
@@ -52,7 +53,7 @@ wrong_includes() {
 		sub("/[^/]*$", "", folder)
 		rule = rules[folder]
 		if (rule == "" && folder ~ "^tools/")
-			rule = "base protocol* registry tools/device " folder
+			rule = "base protocol* registry tools/device tools/control " folder
 		if (rule == "")
 			print FILENAME ": no rule for this folder"
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/support/scratch.h"
-#include "tools/cathedralctl/ask.h"
+#include "tools/control/ask.h"
 #include "tools/cathedralctl/show.h"
 
 #include <pthread.h>
