@@ -60,6 +60,7 @@ struct flock_pair {
 struct record_page {
 	char database[RECORD_DATABASE]; /* whose numbers these are */
 	uint64_t since, until;
+	uint64_t begun; /* to be said with the next request while there is more */
 	bool reset; /* the first page of all there is: what does not come up until there is no more,
 		       is gone */
 	bool more;

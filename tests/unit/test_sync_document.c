@@ -23,7 +23,8 @@
 	" \"cathedral_secret\": \"" SECRET "\", \"cosk\": \"" COSK "\"}"
 
 static const char whole[] =
-    "{\"database\": \"cf1f31fa\", \"since\": 7, \"until\": 12, \"reset\": false, \"more\": true,"
+    "{\"database\": \"cf1f31fa\", \"since\": 7, \"until\": 12, \"begun\": 11, \"reset\": false, "
+    "\"more\": true,"
     " \"cathedrals\": [{\"name\": \"vesper\", \"region\": \"eu\", \"address\": \"192.0.2.1\","
     " \"port\": 4500, \"nat_port\": 4501, \"shroud\": true, \"draining\": false},"
     " {\"name\": \"matins\", \"region\": \"\", \"address\": \"2001:db8::7\","
@@ -58,6 +59,7 @@ a_page_is_read(void **state)
 	assert_string_equal(d.database, "cf1f31fa");
 	assert_int_equal(d.since, 7);
 	assert_int_equal(d.until, 12);
+	assert_int_equal(d.begun, 11);
 	assert_false(d.reset);
 	assert_true(d.more && d.has_fleet);
 
@@ -207,6 +209,9 @@ what_is_wrong_is_named(void **state)
 	} cases[] = {
 		{ "database", "-", "database: is no text" },
 		{ "database", "\"a\\u001bb\"", "database: is not printable" },
+		{ "database", "\"\"", "database: is empty" },
+		{ "begun", "-", NULL }, /* of a service that does not say it */
+		{ "begun", "\"1\"", "begun: no number from 0 to 9223372036854775807" },
 		{ "since", "-1", "since: no number from 0 to 9223372036854775807" },
 		{ "since", "7.0", "since: no number from 0 to 9223372036854775807" },
 		{ "until", "6", "until: no number from 7 to 9223372036854775807" },

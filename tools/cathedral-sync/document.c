@@ -277,6 +277,11 @@ head_read(struct record_page *d, const json_t *page, struct fault *why)
 	    !want_number(page, "until", &d->until, d->since, INT64_MAX, why) ||
 	    !want_flag(page, "reset", &d->reset, why) || !want_flag(page, "more", &d->more, why))
 		return false;
+	if (d->database[0] == '\0')
+		return fault_set(why, "database: is empty");
+	if (json_object_get(page, "begun") != NULL &&
+	    !want_number(page, "begun", &d->begun, 0, INT64_MAX, why))
+		return false;
 	d->has_fleet = json_object_get(page, "cathedrals") != NULL;
 	return true;
 }
