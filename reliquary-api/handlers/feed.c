@@ -21,7 +21,8 @@ struct feed {
 	struct feed_work work;
 	json_t *root, *flocks, *xflocks, *flocks_gone, *xflocks_gone;
 	size_t subjects;
-	uint64_t since, until;
+	uint64_t since, begun, until;
+	uint64_t last; /* change there is */
 	bool reset, more;
 };
 
@@ -38,7 +39,7 @@ page_open(struct feed *p)
 static void
 put(struct feed *p, json_t *array, json_t *value)
 {
-	if (json_array_append_new(array, value) != 0 && p->work.result == STORE_OK)
+	if (!feed_append(array, value) && p->work.result == STORE_OK)
 		p->work.result = STORE_FAILED;
 }
 
@@ -103,18 +104,23 @@ put_change(void *arg, const struct change *c)
 }
 
 struct asked {
-	uint64_t since, wait_s;
+	uint64_t since, begun, wait_s;
 	const char *database; /* whose number since is; NULL: this one's */
 };
 
 static bool
 asked_read(const struct request *rq, struct asked *ret, struct reply *refused)
 {
-	const char *since = request_query(rq, "since"), *wait = request_query(rq, "wait");
+	const char *since = request_query(rq, "since"), *begun = request_query(rq, "begun");
+	const char *wait = request_query(rq, "wait");
 
 	*ret = (struct asked){ .database = request_query(rq, "database") };
 	if (since != NULL && !decimal_u64(&ret->since, since, INT64_MAX)) {
 		*refused = reply_bad_field("since", "is the number up to which changes are known");
+		return false;
+	}
+	if (begun != NULL && !decimal_u64(&ret->begun, begun, INT64_MAX)) {
+		*refused = reply_bad_field("begun", "is what the page before said");
 		return false;
 	}
 	if (wait != NULL && !decimal_u64(&ret->wait_s, wait, WAIT_MOST_S)) {
@@ -125,32 +131,58 @@ asked_read(const struct request *rq, struct asked *ret, struct reply *refused)
 	return true;
 }
 
-/* Where to begin: at 0 when the number is not one of ours, or what came after it is forgotten. */
+/* Is it none of ours, or is something forgotten that went after it? */
+static bool
+must_begin_anew(const struct asked *asked, const char *database, uint64_t last, uint64_t forgotten)
+{
+	if (asked->since == 0 || asked->since > last || asked->begun > last)
+		return true;
+	if (asked->database != NULL && strcmp(asked->database, database) != 0)
+		return true;
+	/* In the middle of all there is numbers are old: what went before it began does not count.
+	 */
+	return asked->since < forgotten && asked->begun < forgotten;
+}
+
 static enum store_result
 page_begin(struct feed *p, const struct asked *asked, char database[static STORE_LABEL])
 {
 	struct session *store = p->work.c->store;
 	enum store_result result = fact_get(store, "id", database);
-	uint64_t last, forgotten;
+	uint64_t forgotten;
 
 	if (result == STORE_OK)
-		result = change_bounds(store, &last, &forgotten);
+		result = change_bounds(store, &p->last, &forgotten);
 	if (result != STORE_OK)
 		return result == STORE_NONE ? STORE_FAILED : result;
-	p->reset = asked->since == 0 || asked->since > last || asked->since < forgotten ||
-		   (asked->database != NULL && strcmp(asked->database, database) != 0);
+	p->reset = must_begin_anew(asked, database, p->last, forgotten);
 	p->since = p->reset ? 0 : asked->since;
+	p->begun = p->reset ? p->last : asked->begun;
+	if (p->begun < p->since)
+		p->begun = p->since;
 	p->until = p->since;
 	return STORE_OK;
+}
+
+/* The last page ends with the last number, whether its row is still there or not. */
+static enum store_result
+page_changes(struct feed *p)
+{
+	enum store_result result =
+	    change_list(p->work.c->store, p->since, SUBJECTS_MOST + 1, put_change, p);
+
+	if (!p->more)
+		p->until = p->last;
+	return p->work.result != STORE_OK ? p->work.result : result;
 }
 
 static struct reply
 page_reply(struct feed *p, const char *database)
 {
-	if (json_object_update_new(
-		p->root, json_pack("{s:s, s:I, s:I, s:b, s:b}", "database", database, "since",
-			     (json_int_t)p->since, "until", (json_int_t)p->until, "reset",
-			     (int)p->reset, "more", (int)p->more)) != 0)
+	if (json_object_update_new(p->root,
+		json_pack("{s:s, s:I, s:I, s:I, s:b, s:b}", "database", database, "since",
+		    (json_int_t)p->since, "until", (json_int_t)p->until, "begun",
+		    (json_int_t)p->begun, "reset", (int)p->reset, "more", (int)p->more)) != 0)
 		return reply_failed();
 	return p->work.secret ? reply_secret(200, json_incref(p->root))
 			      : reply_json(200, json_incref(p->root));
@@ -166,9 +198,7 @@ page_fill(struct feed *p, const struct asked *asked)
 	if (result == STORE_OK && !page_open(p))
 		result = STORE_FAILED;
 	if (result == STORE_OK)
-		result = change_list(c->store, p->since, SUBJECTS_MOST + 1, put_change, p);
-	if (result == STORE_OK)
-		result = p->work.result;
+		result = page_changes(p);
 	if (result != STORE_OK)
 		return reply_store(result, "feed");
 	if (p->subjects == 0 && !p->reset && asked->wait_s > 0 && c->may_wait)

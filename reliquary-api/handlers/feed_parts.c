@@ -2,18 +2,32 @@
 #include "reliquary-api/handlers/feed_parts.h"
 
 #include "base/hex.h"
+#include "base/log.h"
 #include "protocol/crypto/secret.h"
 #include "reliquary-api/handlers/common.h"
 #include "reliquary-api/handlers/secrets.h"
 #include "reliquary-api/handlers/slice.h"
+#include "reliquary-api/http/forget.h"
 #include "reliquary-api/store/feed.h"
 
 #include <sodium.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define DEVICE_BYTES 220 /* as text */
 
 #define HEX_TEXT(value) (2 * sizeof(value) + 1)
+
+bool
+feed_append(json_t *array, json_t *value)
+{
+	if (value != NULL && json_array_append(array, value) == 0) {
+		json_decref(value); /* it is the array's now */
+		return true;
+	}
+	forget_json(value);
+	return false;
+}
 
 /* Memory is what is short when there is no value for another reason. */
 static json_t *
@@ -43,6 +57,23 @@ slice_json(const struct bundle_row *row, const uint8_t *slice, size_t len)
 	return ret;
 }
 
+/*
+ * What is not there may have been replaced since this moment was looked at, but not since the next
+ * one.  What is lost keeps back nothing but itself: all others still hear of what changes.
+ */
+static json_t *
+uncut_json(struct feed_work *w, enum slice_result why)
+{
+	if (why == SLICE_FAILED || (why == SLICE_GONE && !w->c->again)) {
+		w->result = why == SLICE_GONE ? STORE_BUSY : STORE_FAILED;
+		return NULL;
+	}
+	log_error("a bundle is %s, and cathedrals are told that there is none: see reliquary-api "
+		  "check",
+	    why == SLICE_GONE ? "lost" : "damaged");
+	return json_null();
+}
+
 /* null when there is no bundle.  A pair's first flock in the database is a. */
 static json_t *
 ambry_json(struct feed_work *w, struct flock_id a, struct flock_id b, const struct kek_set *in_a,
@@ -62,10 +93,8 @@ ambry_json(struct feed_work *w, struct flock_id a, struct flock_id b, const stru
 	if (w->result != STORE_OK)
 		return NULL;
 	cut = slice_cut(w->c->site->bundles, &row, in_a, in_b, &slice, &len);
-	if (cut != SLICE_OK) {
-		w->result = cut == SLICE_GONE ? STORE_BUSY : STORE_FAILED;
-		return NULL;
-	}
+	if (cut != SLICE_OK)
+		return uncut_json(w, cut);
 	ret = slice_json(&row, slice, len);
 	free(slice);
 	w->bytes += sodium_base64_ENCODED_LEN(len, sodium_base64_VARIANT_ORIGINAL);
@@ -81,43 +110,69 @@ struct members {
 	struct kek_set numbers;
 };
 
+/* Written into what is there already: a library that lacks memory leaves its copy behind. */
+static json_t *
+secret_json(const struct cathedral_secret *secret)
+{
+	char text[HEX_TEXT(*secret)];
+	json_t *ret;
+
+	memset(text, '0', sizeof(text) - 1);
+	ret = json_stringn(text, sizeof(text) - 1);
+	if (ret == NULL)
+		return NULL;
+	/* Jansson gives its own memory out as const. */
+	hex_encode((char *)(uintptr_t)json_string_value(ret), secret->bytes, sizeof(secret->bytes));
+	return ret;
+}
+
 static json_t *
 device_json(const struct feed_device *d, const struct cathedral_secret *secret)
 {
-	char id[DEVICE_TEXT], cosk[HEX_TEXT(d->cosk)], text[HEX_TEXT(*secret)];
-	json_t *ret;
+	char id[DEVICE_TEXT], cosk[HEX_TEXT(d->cosk)];
+	json_t *text = secret_json(secret), *ret;
 
 	device_text(d->id, id);
 	hex_encode(cosk, d->cosk.bytes, sizeof(d->cosk.bytes));
-	hex_encode(text, secret->bytes, sizeof(secret->bytes));
-	ret = json_pack("{s:s, s:i, s:I, s:s, s:s}", "cathedral_id", id, "kek", (int)d->kek,
+	ret = json_pack("{s:s, s:i, s:I, s:O, s:s}", "cathedral_id", id, "kek", (int)d->kek,
 	    "bw_limit", (json_int_t)d->bw_limit, "cathedral_secret", text, "cosk", cosk);
-	secret_wipe(text, sizeof(text));
+	if (ret == NULL)
+		forget_json(text);
+	else
+		json_decref(text);
 	return ret;
+}
+
+/* One whose row is damaged is left out: nobody could serve it, and it must not hold up the others.
+ */
+static bool
+member_put(struct members *m, const struct feed_device *d)
+{
+	struct cathedral_secret secret;
+	json_t *device;
+
+	if (!device_unseal(m->work->c->site->vault, m->flock, d->id, d->sealed, &secret)) {
+		log_error(
+		    "the secret of a device cannot be read, and cathedrals are not told of it");
+		return true;
+	}
+	device = device_json(d, &secret);
+	secret_wipe(&secret, sizeof(secret));
+	m->work->bytes += DEVICE_BYTES;
+	m->work->secret = true;
+	if (feed_append(m->devices, device))
+		return true;
+	m->work->result = STORE_FAILED;
+	return false;
 }
 
 static bool
 member_see(void *arg, const struct feed_device *d)
 {
 	struct members *m = arg;
-	struct cathedral_secret secret;
-	json_t *device;
 
 	kek_set_add(&m->numbers, d->kek);
-	if (m->devices == NULL)
-		return true;
-	if (!device_unseal(m->work->c->site->vault, m->flock, d->id, d->sealed, &secret)) {
-		m->work->result = STORE_FAILED;
-		return false;
-	}
-	device = device_json(d, &secret);
-	secret_wipe(&secret, sizeof(secret));
-	m->work->bytes += DEVICE_BYTES;
-	m->work->secret = true;
-	if (json_array_append_new(m->devices, device) == 0)
-		return true;
-	m->work->result = STORE_FAILED;
-	return false;
+	return m->devices == NULL || member_put(m, d);
 }
 
 static bool
@@ -152,14 +207,19 @@ json_t *
 feed_flock_json(struct feed_work *w, struct flock_id flock)
 {
 	struct members m = { .work = w, .flock = flock, .devices = json_array() };
-	json_t *ambry = NULL;
+	json_t *ambry = NULL, *ret = NULL;
 	char id[ID64_TEXT];
 
 	id64_text(flock.value, id);
 	if (m.devices != NULL && members_read(&m))
 		ambry = ambry_json(w, flock, flock, &m.numbers, &m.numbers);
-	return made(
-	    w, json_pack("{s:s, s:o, s:o}", "id", id, "devices", m.devices, "ambry", ambry));
+	if (ambry != NULL)
+		ret = json_pack("{s:s, s:O, s:o}", "id", id, "devices", m.devices, "ambry", ambry);
+	if (ret == NULL)
+		forget_json(m.devices);
+	else
+		json_decref(m.devices);
+	return made(w, ret);
 }
 
 json_t *

@@ -8,10 +8,13 @@
 /* How it goes while parts are made. */
 struct feed_work {
 	const struct call *c;
-	enum store_result result; /* STORE_OK until something fails; STORE_BUSY: soon it works */
+	enum store_result result; /* STORE_OK until something fails; STORE_BUSY: look again */
 	size_t bytes;             /* about how long all of them are as text */
 	bool secret;              /* one of them holds a device's secret */
 };
+
+/* Appends value, which is taken over: wiped when that fails, or when there is no value. */
+bool feed_append(json_t *array, json_t *value);
 
 /* Each NULL, with the result set, when it failed. */
 json_t *feed_flock_json(struct feed_work *w, struct flock_id flock);

@@ -39,6 +39,7 @@ struct call {
 	struct caller who;              /* ACCESS_ACCOUNT, ACCESS_ENDED */
 	struct cathedral_row cathedral; /* ACCESS_CATHEDRAL */
 	bool may_wait;                  /* EFFECT_WAITS: the time is not over */
+	bool again;                     /* EFFECT_WAITS: of a later moment, after a 503 */
 };
 
 enum access {

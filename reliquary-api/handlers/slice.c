@@ -44,6 +44,18 @@ run_read(void *arg, size_t place, size_t count)
 	return true;
 }
 
+/* As those who get it will look at it: what they refuse would keep all else from them. */
+static bool
+as_it_was(const struct cutting *c, const struct bundle_row *row, const struct kek_set *in_a,
+    const struct kek_set *in_b)
+{
+	struct bundle slice;
+	struct fault why;
+
+	return bundle_parse(&slice, c->out, c->len, row->a, row->b, in_a, in_b, &why) &&
+	       slice.head.generation == row->generation;
+}
+
 static bool
 cut(struct cutting *c, const struct bundle_row *row, const struct kek_set *in_a,
     const struct kek_set *in_b)
@@ -56,7 +68,16 @@ cut(struct cutting *c, const struct bundle_row *row, const struct kek_set *in_a,
 		return false;
 	bundle_head_encode(&whole.head, c->out);
 	c->len = BUNDLE_HEAD_SIZE;
-	return bundle_runs(&whole, in_a, in_b, run_read, c) && c->len == c->size;
+	return bundle_runs(&whole, in_a, in_b, run_read, c) && c->len == c->size &&
+	       as_it_was(c, row, in_a, in_b);
+}
+
+static enum slice_result
+unopened(int error)
+{
+	if (error == ENOENT)
+		return SLICE_GONE;
+	return error == EIO ? SLICE_DAMAGED : SLICE_FAILED;
 }
 
 enum slice_result
@@ -64,19 +85,20 @@ slice_cut(const char *folder, const struct bundle_row *row, const struct kek_set
     const struct kek_set *in_b, uint8_t **ret, size_t *len)
 {
 	struct cutting c = { .size = bundle_size(flock_equal(row->a, row->b), in_a, in_b) };
+	enum slice_result result = SLICE_FAILED;
 	char path[PATH_MAX];
-	bool ok;
 
 	snprintf(path, sizeof(path), "%s/%s", folder, row->file);
 	c.fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (c.fd == -1)
-		return errno == ENOENT ? SLICE_GONE : SLICE_FAILED;
+		return unopened(errno);
 	c.out = malloc(c.size);
-	ok = c.out != NULL && cut(&c, row, in_a, in_b);
+	if (c.out != NULL)
+		result = cut(&c, row, in_a, in_b) ? SLICE_OK : SLICE_DAMAGED;
 	close(c.fd);
-	if (!ok) {
+	if (result != SLICE_OK) {
 		free(c.out);
-		return SLICE_FAILED;
+		return result;
 	}
 	*ret = c.out;
 	*len = c.len;

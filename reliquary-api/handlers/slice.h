@@ -8,8 +8,9 @@
 
 enum slice_result {
 	SLICE_OK = 0,
-	SLICE_GONE,   /* the file is not there: another bundle has taken its place since */
-	SLICE_FAILED, /* no memory, or the file cannot be read, or is not the whole bundle */
+	SLICE_GONE,    /* the file is not there: replaced by another bundle since, or lost */
+	SLICE_DAMAGED, /* it is not the whole bundle, or the disk does not give it back */
+	SLICE_FAILED,  /* no memory, no descriptor, or not allowed: nothing is known of the file */
 };
 
 /*

@@ -8,6 +8,8 @@
 #include "tests/support/handled.h"
 #include "tools/cathedral-sync/document.h"
 
+#include <limits.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <sodium.h>
 #include <stdarg.h>
@@ -353,6 +355,18 @@ gone_count(json_t *page)
 	return count(json_object_get(page, "gone"), "flocks");
 }
 
+/* So many, each of another subject. */
+static void
+changes(struct handled *h, uint64_t count)
+{
+	for (uint64_t i = 1; i <= count; i++) {
+		struct flock_id flock = handled_flock(h, &h->anna, FLOCK + (i << 16));
+
+		assert_int_equal(
+		    flock_delete(h->s, h->anna.account, flock, h->now.wall_s), STORE_OK);
+	}
+}
+
 /* Every page goes on where the one before ended, and none is too long. */
 static void
 all_there_is_comes_in_pages(void **state)
@@ -362,12 +376,7 @@ all_there_is_comes_in_pages(void **state)
 	size_t met = 0, pages = 0;
 	bool more = true;
 
-	for (uint64_t i = 1; i <= 2500; i++) {
-		struct flock_id flock = handled_flock(h, &h->anna, FLOCK + (i << 16));
-
-		assert_int_equal(
-		    flock_delete(h->s, h->anna.account, flock, h->now.wall_s), STORE_OK);
-	}
+	changes(h, 2500);
 	while (more) {
 		json_t *page = feed(h, since);
 
@@ -410,6 +419,99 @@ large_slices_fill_a_page(void **state)
 		since = number(page, "until");
 		json_decref(page);
 	}
+}
+
+/* Goes on as a cathedral does, from the beginning until there is no more: pages that it took. */
+static size_t
+pages_of_all(struct handled *h, uint64_t *until)
+{
+	uint64_t begun = 0;
+	bool more = true;
+	size_t pages = 0;
+
+	for (*until = 0; more; pages++) {
+		char what[120];
+		json_t *page;
+
+		assert_true(pages < 10);
+		snprintf(what, sizeof(what), "GET /v1/cathedral/feed?since=%llu&begun=%llu",
+		    (unsigned long long)*until, (unsigned long long)begun);
+		page = understood(handled_json(h, 200, NULL, what, NULL));
+		assert_int_equal(json_is_true(json_object_get(page, "reset")), pages == 0);
+		*until = number(page, "until");
+		begun = number(page, "begun");
+		more = json_is_true(json_object_get(page, "more"));
+		json_decref(page);
+	}
+	return pages;
+}
+
+static void
+expect_up_to_date(struct handled *h, uint64_t known)
+{
+	json_t *page = feed(h, known);
+
+	assert_true(json_is_false(json_object_get(page, "reset")));
+	assert_int_equal(number(page, "until"), known);
+	json_decref(page);
+}
+
+/* What was forgotten before a cathedral began does not make it begin again and again. */
+static void
+old_pages_come_to_an_end(void **state)
+{
+	struct handled *h = *state;
+	uint64_t known;
+
+	changes(h, 2500);
+	assert_int_equal(change_forget(h->s, 2400), STORE_OK);
+	assert_int_equal(pages_of_all(h, &known), 3);
+	expect_up_to_date(h, known);
+
+	/* A copy of the past was restored: all rows are older than what is forgotten. */
+	assert_int_equal(change_leap(h->s), STORE_OK);
+	assert_int_equal(pages_of_all(h, &known), 3);
+	expect_up_to_date(h, known);
+}
+
+/* Nor when the last change is the one that is forgotten: nobody would ever wait. */
+static void
+the_last_change_may_be_forgotten(void **state)
+{
+	struct handled *h = *state;
+	struct upkeep u = { .account_grace_s = 9999 * INT64_C(86400), .limit = 100 };
+	uint64_t known;
+
+	handled_flock(h, &h->anna, FLOCK);
+	handled_flock(h, &h->anna, OTHER);
+	members(h, &h->anna, OF, 1);
+	handled_ok(h, 204, &h->anna, "DELETE " BY, NULL);
+	u.now = STORE_NOW + CHANGE_KEPT_S + 1;
+	assert_int_equal(account_extend(h->s, h->anna.account, u.now + 1, STORE_NOW), STORE_OK);
+	assert_int_equal(upkeep_run(h->s, &u), STORE_OK);
+	assert_int_equal(pages_of_all(h, &known), 1);
+	expect_up_to_date(h, known);
+}
+
+/* Whoever was away in the middle of it for so long that more was forgotten, begins anew. */
+static void
+what_goes_while_pages_are_read_is_not_missed(void **state)
+{
+	struct handled *h = *state;
+	json_t *page;
+
+	changes(h, 10);
+	assert_int_equal(change_forget(h->s, 8), STORE_OK);
+	page = handled_json(h, 200, NULL, "GET /v1/cathedral/feed?since=5&begun=8", NULL);
+	assert_true(json_is_false(json_object_get(page, "reset")));
+	assert_int_equal(number(page, "begun"), 8);
+	json_decref(page);
+	page = handled_json(h, 200, NULL, "GET /v1/cathedral/feed?since=5&begun=7", NULL);
+	assert_true(json_is_true(json_object_get(page, "reset")));
+	json_decref(page);
+	page = handled_json(h, 200, NULL, "GET /v1/cathedral/feed?since=5&begun=11", NULL);
+	assert_true(json_is_true(json_object_get(page, "reset"))); /* not ours */
+	json_decref(page);
 }
 
 static void
@@ -470,7 +572,7 @@ who_was_away_too_long_begins_anew(void **state)
 /* ---- waiting ---- */
 
 static struct reply
-feed_call(struct handled *h, const char *what, bool may_wait)
+feed_call(struct handled *h, const char *what, bool may_wait, bool again)
 {
 	struct request rq = { .length = 0 };
 	const struct route *route = handled_route(h, what, &rq);
@@ -479,7 +581,8 @@ feed_call(struct handled *h, const char *what, bool may_wait)
 		.store = h->s,
 		.random = &h->random,
 		.now = h->now,
-		.may_wait = may_wait };
+		.may_wait = may_wait,
+		.again = again };
 	struct reply reply = route->handle(&c);
 
 	request_free(&rq);
@@ -505,7 +608,7 @@ nothing_new_is_waited_for(void **state)
 
 	handled_cathedral(h, "vesper", "eu", "192.0.2.1", 4501);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct reply reply = feed_call(h, cases[i].what, cases[i].may_wait);
+		struct reply reply = feed_call(h, cases[i].what, cases[i].may_wait, false);
 
 		assert_int_equal(reply.status, cases[i].status);
 		assert_int_equal(reply.wait_s, cases[i].wait_s);
@@ -526,6 +629,7 @@ questions_are_read_closely(void **state)
 		    "since is the number up to which changes are known" },
 		{ "GET /v1/cathedral/feed?since=",
 		    "since is the number up to which changes are known" },
+		{ "GET /v1/cathedral/feed?begun=-1", "begun is what the page before said" },
 		{ "GET /v1/cathedral/feed?wait=301", "wait is a number of seconds, at most 300" },
 		{ "GET /v1/cathedral/feed?wait=1s", "wait is a number of seconds, at most 300" },
 	};
@@ -539,32 +643,162 @@ questions_are_read_closely(void **state)
 
 /* ---- files ---- */
 
+/* Anna's flock has devices and a bundle, and Boris' flock has a device. */
 static void
-a_bundle_that_is_being_replaced_is_waited_for(void **state)
+bundle_in_place(struct handled *h, unsigned devices, char path[static PATH_MAX])
 {
-	struct handled *h = *state;
 	struct flock_id flock = handled_flock(h, &h->anna, FLOCK);
 	struct made_bundle own = bundle_make(flock, flock, 7, STORE_NOW, 31);
-	struct errand e = errand(NULL, "GET /v1/cathedral/feed", NULL);
-	char path[sizeof(h->bundles.path) + BUNDLE_FILE_NAME];
 	struct bundle_row row;
-	struct reply reply;
 
-	members(h, &h->anna, OF, 2);
+	members(h, &h->anna, OF, devices);
 	upload(h, &h->anna, "PUT " OF "/ambry", &own);
 	assert_int_equal(bundle_get(h->s, flock, flock, &row), STORE_OK);
-	snprintf(path, sizeof(path), "%s/%s", h->bundles.path, row.file);
+	snprintf(path, PATH_MAX, "%s/%s", h->bundles.path, row.file);
+	free(own.bytes);
+	handled_flock(h, &h->boris, OTHER);
+	members(h, &h->boris, BY, 1);
+}
 
-	assert_int_equal(truncate(path, 100), 0); /* a disk that lies */
-	reply = handled_run(h, &e);
-	assert_int_equal(reply.status, 500);
+/* Of Anna's devices so many are told, but no bundle; and nothing of Boris' is missing. */
+static void
+expect_without_bundle(struct handled *h, bool again, size_t devices)
+{
+	struct reply reply = feed_call(h, "GET /v1/cathedral/feed", false, again);
+
+	assert_int_equal(reply.status, 200);
+	assert_int_equal(count(reply.json, "flocks"), 2);
+	assert_int_equal(count(part(reply.json, "flocks", 0), "devices"), devices);
+	assert_true(json_is_null(json_object_get(part(reply.json, "flocks", 0), "ambry")));
+	assert_int_equal(count(part(reply.json, "flocks", 1), "devices"), 1);
 	reply_free(&reply);
+}
+
+/* It may have been replaced after this moment was looked at, but not after the next. */
+static void
+a_bundle_that_is_not_there_is_looked_for_again(void **state)
+{
+	struct handled *h = *state;
+	char path[PATH_MAX];
+	struct reply reply;
+
+	bundle_in_place(h, 2, path);
 	assert_int_equal(unlink(path), 0);
-	reply = handled_run(h, &e);
+	reply = feed_call(h, "GET /v1/cathedral/feed", false, false);
 	assert_int_equal(reply.status, 503);
 	assert_int_equal(reply.retry_after_s, 1);
 	reply_free(&reply);
-	free(own.bytes);
+	expect_without_bundle(h, true, 2);
+}
+
+/* One tenant's bad sector must not keep from cathedrals what others changed. */
+static void
+what_is_damaged_holds_up_nobody_else(void **state)
+{
+	struct handled *h = *state;
+	char path[PATH_MAX], sql[128];
+	FILE *file;
+
+	bundle_in_place(h, 2, path);
+	file = fopen(path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fwrite("nonsense", 1, 8, file), 8);
+	fclose(file);
+	expect_without_bundle(h, false, 2);
+	assert_int_equal(truncate(path, 100), 0); /* a disk that lies */
+	expect_without_bundle(h, false, 2);
+
+	snprintf(sql, sizeof(sql),
+	    "UPDATE devices SET sealed = zeroblob(length(sealed)) WHERE kek = 1 AND flock = %lld",
+	    (long long)FLOCK);
+	assert_int_equal(group_commit(h->s), STORE_OK);
+	free(test_sql(&h->db, sql));
+	assert_int_equal(group_begin(h->s), STORE_OK);
+	expect_without_bundle(h, false, 1);
+}
+
+/* Nothing is known about a file that may not be opened: then all is said to have failed. */
+static void
+a_folder_that_is_none_is_a_failure(void **state)
+{
+	struct handled *h = *state;
+	char path[PATH_MAX];
+	struct reply reply;
+
+	bundle_in_place(h, 2, path);
+	h->site.bundles = path; /* a file */
+	reply = feed_call(h, "GET /v1/cathedral/feed", false, true);
+	assert_int_equal(reply.status, 500);
+	reply_free(&reply);
+}
+
+/* ---- secrets ---- */
+
+static struct {
+	long left; /* of Jansson's memory, until it is refused */
+	const char *secret;
+	bool seen; /* in memory that was given back */
+} memory;
+
+static void *
+memory_take(size_t size)
+{
+	if (memory.left == 0)
+		return NULL;
+	memory.left--;
+	return malloc(size);
+}
+
+static void
+memory_give_back(void *p)
+{
+	size_t size = malloc_usable_size(p);
+
+	if (p != NULL && memmem(p, size, memory.secret, strlen(memory.secret)) != NULL)
+		memory.seen = true;
+	free(p);
+}
+
+/* A call with so much memory: its status. */
+static unsigned
+watched_call(struct handled *h, long left, const char *secret)
+{
+	struct reply reply;
+	unsigned status;
+
+	memory.left = left;
+	memory.secret = secret;
+	memory.seen = false;
+	json_set_alloc_funcs(memory_take, memory_give_back);
+	reply = feed_call(h, "GET /v1/cathedral/feed", false, false);
+	status = reply.status;
+	reply_free(&reply);
+	json_set_alloc_funcs(malloc, free);
+	return status;
+}
+
+/* Whatever becomes of the page, no secret of it goes back to the heap. */
+static void
+secrets_are_wiped_on_every_way(void **state)
+{
+	struct handled *h = *state;
+	char path[PATH_MAX];
+	unsigned status = 0;
+	json_t *joined;
+
+	bundle_in_place(h, 1, path);
+	joined = member(h, &h->anna, OF);
+	for (long left = 0; status != 200; left++) {
+		assert_true(left < 1000);
+		status = watched_call(h, left, text_of(joined, "cathedral_secret"));
+		assert_true(status == 200 || status == 500);
+		if (memory.seen)
+			fail_msg("with memory for %ld pieces a secret is left behind", left);
+	}
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(watched_call(h, -1, text_of(joined, "cathedral_secret")), 503);
+	assert_false(memory.seen);
+	json_decref(joined);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, handled_begin, handled_end)
@@ -580,11 +814,17 @@ main(void)
 		TEST(only_what_changed_is_told),
 		TEST(all_there_is_comes_in_pages),
 		TEST(large_slices_fill_a_page),
+		TEST(old_pages_come_to_an_end),
+		TEST(the_last_change_may_be_forgotten),
+		TEST(what_goes_while_pages_are_read_is_not_missed),
 		TEST(whose_number_is_not_known_begins_anew),
 		TEST(who_was_away_too_long_begins_anew),
 		TEST(nothing_new_is_waited_for),
 		TEST(questions_are_read_closely),
-		TEST(a_bundle_that_is_being_replaced_is_waited_for),
+		TEST(a_bundle_that_is_not_there_is_looked_for_again),
+		TEST(what_is_damaged_holds_up_nobody_else),
+		TEST(a_folder_that_is_none_is_a_failure),
+		TEST(secrets_are_wiped_on_every_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
