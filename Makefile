@@ -11,7 +11,7 @@ OUT    := build/$(SAN)
 BIN    := $(if $(filter none,$(SAN)),build/bin,$(OUT)/bin)
 PREFIX ?= /usr/local
 PROVE  ?= prove
-DEPS   := libsodium libevent libevent_pthreads libcrypto jansson libseccomp libsystemd
+DEPS   := libsodium libevent libevent_pthreads libcrypto jansson sqlite3 libseccomp libsystemd
 API_DEPS := libmicrohttpd gnutls sqlite3 jansson libsodium libsystemd libseccomp
 VERSION := 0.1.0
 
@@ -34,10 +34,10 @@ TEST_LIBS = $(LIBS) $(API_LIBS)
 API_LIBS := $(shell pkg-config --libs $(API_DEPS) 2>/dev/null)
 
 MAINS    := $(wildcard cathedral/main.c tools/*/main.c)
-LIB_SRC  := $(filter-out %/main.c,$(wildcard base/*.c protocol/*.c protocol/*/*.c registry/*.c \
-              cathedral/*.c cathedral/*/*.c))
+LIB_SRC  := $(filter-out %/main.c,$(wildcard base/*.c protocol/*.c protocol/*/*.c database/*.c \
+              registry/*.c cathedral/*.c cathedral/*/*.c))
 LIB      := $(OUT)/reliquary.a
-API_SRC  := $(filter-out %/main.c,$(wildcard database/*.c reliquary-api/*.c reliquary-api/*/*.c))
+API_SRC  := $(filter-out %/main.c,$(wildcard reliquary-api/*.c reliquary-api/*/*.c))
 API      := $(OUT)/reliquary-api.a
 KIT_SRC  := $(filter-out %/main.c,$(wildcard tools/*/*.c))
 KIT      := $(OUT)/tools.a
@@ -72,6 +72,7 @@ $(API): $(API_SRC:%.c=$(OUT)/%.o)
 
 # What is put into the program as it is (base/embed.h).
 $(OUT)/reliquary-api/store/schema.o: $(wildcard schema/reliquary/*.sql)
+$(OUT)/registry/schema.o: $(wildcard schema/registry/*.sql)
 $(OUT)/reliquary-api/handlers/openapi.o: $(wildcard docs/openapi.json)
 
 $(KIT): $(KIT_SRC:%.c=$(OUT)/%.o)

@@ -40,6 +40,23 @@ give_to_folders_owner(int fd, int folder)
 	return fstat(folder, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) == 0;
 }
 
+/*
+ * Where a group may make files, they are for the group: its members share the database.  What the
+ * engine puts beside it gets the same mode.
+ */
+static bool
+give_to_folders_group(int fd, int folder)
+{
+	struct stat at, st;
+
+	if (fstat(folder, &at) == -1 || fstat(fd, &st) == -1)
+		return false;
+	if ((at.st_mode & S_IWGRP) == 0)
+		return true;
+	return (st.st_gid == at.st_gid || fchown(fd, (uid_t)-1, at.st_gid) == 0) &&
+	       fchmod(fd, 0660) == 0;
+}
+
 /* errno in words; closes what is open. */
 static bool
 give_up(int folder, const char *path, struct fault *why)
@@ -66,7 +83,8 @@ copy_make_empty(const char *path, struct fault *why)
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd == -1 && errno != EEXIST)
 		return give_up(folder, path, why);
-	ok = fd == -1 || (give_to_folders_owner(fd, folder) && fsync(fd) == 0);
+	ok = fd == -1 || (give_to_folders_owner(fd, folder) && give_to_folders_group(fd, folder) &&
+			     fsync(fd) == 0);
 	if (fd != -1 && close(fd) == -1)
 		ok = false;
 	if (!ok || fsync(folder) == -1)

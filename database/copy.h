@@ -14,7 +14,10 @@
  */
 bool copy_database(sqlite3 *db, const char *to, struct fault *why);
 
-/* Makes path, empty, with mode 0600 and its folder's owner, on disk; fine when it is there. */
+/*
+ * Makes path, empty, with mode 0600 and its folder's owner, on disk; fine when it is there.  In a
+ * folder that its group may write to, it is the group's as well: mode 0660.
+ */
 bool copy_make_empty(const char *path, struct fault *why);
 
 #endif

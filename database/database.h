@@ -43,6 +43,12 @@ enum session_kind { SESSION_READER = 0, SESSION_WRITER };
 struct session *session_open(const struct database *d, enum session_kind kind, struct fault *why);
 void session_close(struct session *s); /* NULL is fine */
 
+/* Says in words why the last operation of the session ended with this result, and returns false. */
+bool session_fault(const struct session *s, enum store_result result, struct fault *why);
+
+/* The file is not at its path any more: it was removed, or another one put in its place. */
+bool session_moved(struct session *s);
+
 /*
  * A read transaction: what is read until session_read_end() is of one moment.  Without it every
  * operation is a moment of its own.

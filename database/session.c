@@ -194,3 +194,30 @@ session_close(struct session *s)
 	sqlite3_close(s->db); /* undoes what was not committed */
 	free(s);
 }
+
+bool
+session_fault(const struct session *s, enum store_result result, struct fault *why)
+{
+	const char *path = s->database->path;
+
+	switch (result) {
+	case STORE_BUSY:
+		return fault_set(why, "%s: another process holds it", path);
+	case STORE_NO_SPACE:
+		return fault_set(why, "%s: the disk is full, or read-only", path);
+	case STORE_FAILED:
+		return fault_set(why, "%s: %s", path,
+		    s->last_error != 0 ? sqlite3_errstr(s->last_error) : "cannot be worked on");
+	default:
+		return fault_set(why, "%s: it is not in a state that allows this", path);
+	}
+}
+
+bool
+session_moved(struct session *s)
+{
+	int moved = 0;
+
+	return sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+	       moved != 0;
+}

@@ -23,6 +23,7 @@ struct session {
 	 */
 	enum store_result spoilt;
 	uint64_t noted; /* the number of the last change */
+	int last_error; /* the engine's, that was logged last */
 	struct log_limit limit;
 	struct {
 		const char *sql;

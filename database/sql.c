@@ -88,6 +88,7 @@ session_judge(struct session *s, const char *sql, int code)
 		return result;
 	if (result == STORE_FAILED)
 		result = engine_result(code, session_errno(s, code));
+	s->last_error = code;
 	complain(s, sql, code);
 	if (s->group && s->spoilt == STORE_OK)
 		s->spoilt = result;
