@@ -36,11 +36,12 @@ api_done(struct exchange *x, uint64_t now_ns, void *arg)
 	struct api *s = arg;
 	struct visit *v = x->state;
 	unsigned class = x->reply.status / 100;
-	uint64_t ns = now_ns - x->begun_ns;
+	uint64_t ns = now_ns - x->begun_ns, waited_ns = v != NULL ? v->slept_ns : 0;
 
+	ns -= waited_ns < ns ? waited_ns : ns; /* to wait for a change is no work */
 	counts_add(&s->counts.status[class <= 5 ? class : 5], 1);
 	counts_duration(&s->counts, ns);
-	request_log(x, v != NULL ? v->route->path : NULL, ns);
+	request_log(x, v != NULL ? v->route->path : NULL, ns, waited_ns);
 	if (v == NULL)
 		return;
 	if (v->berth)

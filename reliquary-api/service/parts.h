@@ -40,6 +40,8 @@ struct visit {
 	struct waiter waiter; /* for a change */
 	bool waited;          /* it has been asked before */
 	bool over;            /* and waits no longer */
+	uint64_t asleep_ns;   /* since when it waits, or waited last */
+	uint64_t slept_ns;    /* how long in all */
 	struct api *api;
 	struct exchange *x;
 	const struct route *route;

@@ -6,10 +6,13 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* While somebody waits: how often to look for changes that others made, and for whose time is over.
  */
 #define LOOK_EVERY_NS (NS_PER_S / 4)
+
+#define RINGS 256 /* by owner, so that all of one are found at once */
 
 struct waiting {
 	struct waiting_options o;
@@ -17,28 +20,56 @@ struct waiting {
 	pthread_t thread;
 	pthread_mutex_t lock; /* the rest */
 	pthread_cond_t changed;
-	struct waiter *first;
+	struct waiter *rings[RINGS]; /* the last that came is the first of each */
+	uint64_t count;
 	uint64_t last;  /* the number of the last change */
 	uint64_t woken; /* and of that which those who waited were woken for */
 	bool ending, ended;
 };
 
-static void
-link_in(struct waiter **list, struct waiter *w)
+/* Names are the operator's: nobody seeks such that meet. */
+static struct waiter **
+ring_of(struct waiting *w, const char *owner)
 {
-	w->next = *list;
-	w->link = list;
-	if (w->next != NULL)
-		w->next->link = &w->next;
-	*list = w;
+	uint32_t sum = 0;
+
+	for (const char *c = owner; *c != '\0'; c++)
+		sum = 31 * sum + (unsigned char)*c;
+	return &w->rings[sum % RINGS];
 }
 
 static void
-link_out(struct waiter *w)
+link_in(struct waiter **list, struct waiter *i)
 {
-	*w->link = w->next;
-	if (w->next != NULL)
-		w->next->link = w->link;
+	i->next = *list;
+	i->link = list;
+	if (i->next != NULL)
+		i->next->link = &i->next;
+	*list = i;
+}
+
+static void
+link_out(struct waiter *i)
+{
+	*i->link = i->next;
+	if (i->next != NULL)
+		i->next->link = i->link;
+}
+
+static void
+add(struct waiting *w, struct waiter *i)
+{
+	link_in(ring_of(w, i->owner), i);
+	w->count++;
+	counts_add(&w->o.counts->waiting, 1);
+}
+
+static void
+remove_one(struct waiting *w, struct waiter *i)
+{
+	link_out(i);
+	w->count--;
+	atomic_fetch_sub_explicit(&w->o.counts->waiting, 1, memory_order_relaxed);
 }
 
 /* Moves all, or those whose time is over, to a list of their own. */
@@ -46,18 +77,36 @@ static struct waiter *
 take(struct waiting *w, bool all, uint64_t now_ns)
 {
 	struct waiter *taken = NULL, *next;
-	uint64_t count = 0;
 
-	for (struct waiter *i = w->first; i != NULL; i = next) {
-		next = i->next;
-		if (!all && i->until_ns > now_ns)
+	for (size_t r = 0; r < RINGS && w->count > 0; r++) {
+		for (struct waiter *i = w->rings[r]; i != NULL; i = next) {
+			next = i->next;
+			if (!all && i->until_ns > now_ns)
+				continue;
+			remove_one(w, i);
+			link_in(&taken, i);
+		}
+	}
+	return taken;
+}
+
+/* The one that waits for the longest, when its owner has enough of them; or NULL. */
+static struct waiter *
+take_excess(struct waiting *w, const char *owner)
+{
+	struct waiter *oldest = NULL;
+	unsigned count = 0;
+
+	for (struct waiter *i = *ring_of(w, owner); i != NULL; i = i->next) {
+		if (strcmp(i->owner, owner) != 0)
 			continue;
-		link_out(i);
-		link_in(&taken, i);
+		oldest = i;
 		count++;
 	}
-	atomic_fetch_sub_explicit(&w->o.counts->waiting, count, memory_order_relaxed);
-	return taken;
+	if (count < WAITING_EACH)
+		return NULL;
+	remove_one(w, oldest);
+	return oldest;
 }
 
 /* A waiter may be gone once its wake() was called. */
@@ -78,7 +127,7 @@ sleep_well(struct waiting *w)
 {
 	if (w->ending || w->last != w->woken)
 		return;
-	if (w->first == NULL)
+	if (w->count == 0)
 		pthread_cond_wait(&w->changed, &w->lock);
 	else
 		condition_wait_ns(&w->changed, &w->lock, LOOK_EVERY_NS);
@@ -109,11 +158,11 @@ waiting_run(void *arg)
 	pthread_mutex_lock(&w->lock);
 	do {
 		sleep_well(w);
-		if (w->first != NULL && w->last == w->woken)
+		if (w->count > 0 && w->last == w->woken)
 			look_around(w);
 		ending = w->ending;
 		over = take(w, ending, w->o.clock().mono_ns);
-		news = take(w, w->last != w->woken, 0);
+		news = w->last != w->woken ? take(w, true, 0) : NULL;
 		w->woken = w->last;
 		pthread_mutex_unlock(&w->lock);
 		wake(over, true);
@@ -176,6 +225,7 @@ enum waiting_answer
 waiting_add(struct waiting *w, struct waiter *waiter, uint64_t seen)
 {
 	enum waiting_answer answer = WAITING_YES;
+	struct waiter *excess = NULL;
 
 	pthread_mutex_lock(&w->lock);
 	if (w->ending) {
@@ -183,12 +233,14 @@ waiting_add(struct waiting *w, struct waiter *waiter, uint64_t seen)
 	} else if (w->last != seen) {
 		answer = WAITING_NEWS;
 	} else {
-		if (w->first == NULL)
+		if (w->count == 0)
 			pthread_cond_signal(&w->changed);
-		link_in(&w->first, waiter);
-		counts_add(&w->o.counts->waiting, 1);
+		excess = take_excess(w, waiter->owner);
+		add(w, waiter);
 	}
 	pthread_mutex_unlock(&w->lock);
+	if (excess != NULL)
+		excess->wake(excess, true);
 	return answer;
 }
 

@@ -3,6 +3,9 @@
  * Requests that wait for a change.  A commit of our writer wakes them at once; one of another
  * process (a command of the operator's) within a quarter of a second; and if nothing comes, their
  * time is over.  Who waits costs some hundred bytes, and no thread.
+ *
+ * Whether a client is still there is not seen while it waits: so of each owner only some wait, and
+ * who asks once more has given up what it asked first.
  */
 #ifndef RELIQUARY_API_SERVICE_WAITING_H
 #define RELIQUARY_API_SERVICE_WAITING_H
@@ -15,12 +18,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define WAITING_EACH 4 /* requests of one owner */
+
 struct waiting;
 
 /* Lives in what the caller owns, from waiting_add() until wake() is called. */
 struct waiter {
 	struct waiter *next, **link; /* the waiting's */
 	uint64_t until_ns;           /* monotonic */
+	const char *owner;           /* whoever asks: a name that stays as long as this */
 	/* over: the time is over, or the service ends; otherwise something has changed. */
 	void (*wake)(struct waiter *w, bool over);
 };
