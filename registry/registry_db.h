@@ -18,7 +18,7 @@
 #include "base/random.h"
 #include "registry/records.h"
 
-struct registry_db;
+struct registry_db; /* one thread's at a time */
 
 struct registry_db_options {
 	const char *path; /* of the file, in a folder that is there */
@@ -47,6 +47,10 @@ struct registry_db_state {
 	uint64_t flocks, devices, xflocks, cathedrals;
 };
 
+/*
+ * A file that was removed, or exchanged for another one, while this one is open is noticed by all
+ * functions: who writes makes it anew, who reads is given all of the new one.
+ */
 bool registry_db_state(struct registry_db *db, struct registry_db_state *ret, struct fault *why);
 
 /*
@@ -78,7 +82,10 @@ struct registry_db_visitor {
 bool registry_db_read(struct registry_db *db, uint64_t after, const struct registry_db_visitor *to,
     bool *whole, uint64_t *version, struct fault *why);
 
-/* Is there anything after this version?  Costs next to nothing. */
+/*
+ * Is there anything after this version?  Costs next to nothing.  True as well when that cannot be
+ * told: reading says why.
+ */
 bool registry_db_changed(struct registry_db *db, uint64_t version);
 
 #endif

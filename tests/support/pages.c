@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/support/pages.h"
 
-#include <setjmp.h>
+#include "tests/support/children.h"
+
 #include <sodium.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 struct record_page
 page_from(uint64_t since, uint64_t until)
@@ -29,7 +26,8 @@ one_more(void *records, size_t size, size_t *count)
 {
 	char *grown = realloc(records, (*count + 1) * size);
 
-	assert_non_null(grown);
+	if (grown == NULL)
+		bench_give_up("memory");
 	memset(grown + *count * size, 0, size);
 	++*count;
 	return grown;
@@ -53,7 +51,8 @@ fill_slice(struct record_slice *s, uint64_t name, unsigned what)
 	if (s->len == 0)
 		return;
 	s->bytes = malloc(s->len);
-	assert_non_null(s->bytes);
+	if (s->bytes == NULL)
+		bench_give_up("memory");
 	bytes_of(s->bytes, s->len, name, what, 3);
 }
 
@@ -89,7 +88,8 @@ page_add_flock(struct record_page *p, uint64_t id, unsigned devices, unsigned wh
 	f = &p->flocks[p->flock_count - 1];
 	f->id.value = id;
 	f->devices = calloc(devices + 1, sizeof(f->devices[0]));
-	assert_non_null(f->devices);
+	if (f->devices == NULL)
+		bench_give_up("memory");
 	f->device_count = devices;
 	for (unsigned i = 0; i < devices; i++) {
 		fill_device(&f->devices[i], id, i + 1, what);

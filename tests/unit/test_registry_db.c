@@ -1,61 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 #include "registry/registry_db.h"
 
-#include "tests/support/known.h"
-#include "tests/support/pages.h"
-#include "tests/support/scratch.h"
+#include "tests/support/ends.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-static struct scratch folder;
-static struct scratch_name path, key;
-static struct registry_db_options options;
-static struct random entropy;
-static struct registry_db *writer, *reader;
-static struct known held; /* what the reader was given */
-static uint64_t version;
+static struct ends e;
 static struct fault why;
-
-static void
-open_both(void)
-{
-	writer = registry_db_create(&options, &entropy, &why);
-	if (writer == NULL)
-		fail_msg("%s", why.text);
-	reader = registry_db_open(&options, &why);
-	if (reader == NULL)
-		fail_msg("%s", why.text);
-}
-
-static void
-close_both(void)
-{
-	registry_db_close(reader);
-	registry_db_close(writer);
-	reader = writer = NULL;
-}
 
 static int
 setup(void **state)
 {
 	(void)state;
-	folder = scratch_make();
-	path = scratch_name(&folder, "registry.db");
-	key = scratch_name(&folder, "registry.db.key");
-	options =
-	    (struct registry_db_options){ .path = path.path, .key = key.path, .busy_ms = 200 };
-	random_from_seed(&entropy, 1);
-	version = 0;
-	open_both();
+	ends_begin(&e);
 	return 0;
 }
 
@@ -63,55 +26,8 @@ static int
 teardown(void **state)
 {
 	(void)state;
-	close_both();
-	known_free(&held);
-	scratch_remove(&folder);
+	ends_end(&e);
 	return 0;
-}
-
-/* Frees the page; did something change? */
-static bool
-put(struct record_page *page)
-{
-	bool changed;
-
-	if (!registry_db_put(writer, page, &changed, &entropy, &why))
-		fail_msg("%s", why.text);
-	record_page_free(page);
-	return changed;
-}
-
-static struct registry_db_state
-state_now(void)
-{
-	struct registry_db_state s;
-
-	if (!registry_db_state(reader, &s, &why))
-		fail_msg("%s", why.text);
-	return s;
-}
-
-/* What the reader holds after it has read on. */
-static void
-read_on(void)
-{
-	if (!known_read(&held, reader, &version, &why))
-		fail_msg("%s", why.text);
-}
-
-static void
-assert_holds(const struct known *want)
-{
-	struct known anew = { .given = 0 };
-	uint64_t from = 0;
-
-	read_on();
-	if (!known_same(want, &held, &why))
-		fail_msg("read on: %s", why.text);
-	if (!known_read(&anew, reader, &from, &why) || !known_same(want, &anew, &why))
-		fail_msg("read anew: %s", why.text);
-	assert_int_equal(from, version);
-	known_free(&anew);
 }
 
 /* ---- what is put comes back ---- */
@@ -142,13 +58,460 @@ everything_comes_back_as_it_was_put(void **state)
 	page_add_cathedral(&page, "zurich", 1);
 	page_add_cathedral(&page, "athens", 12);
 	known_put_page(&want, &page);
-	assert_true(put(&page));
-	assert_holds(&want);
-	assert_int_equal(state_now().devices, 258);
-	close_both();
-	open_both();
-	assert_holds(&want);
+	assert_true(ends_put(&e, &page));
+	ends_assert_hold(&e, &want);
+	assert_int_equal(ends_state(&e).devices, 258);
+	ends_close(&e);
+	ends_open(&e);
+	ends_assert_hold(&e, &want);
 	known_free(&want);
+}
+
+static void
+devices_come_and_go_and_change(void **state)
+{
+	struct record_page page = page_reset(1);
+	const struct record_flock *f;
+
+	(void)state;
+	assert_false(ends_put(&e, &page));
+	for (unsigned what = 1; what < 12; what++) {
+		unsigned devices = (what * 7) % 5;
+		struct known want = { .given = 0 };
+		struct record_page next = page_from(what, what + 1);
+
+		page_add_flock(&next, 0x100, devices, what);
+		known_put_page(&want, &next);
+		assert_true(ends_put(&e, &next));
+		ends_assert_hold(&e, &want);
+		known_free(&want);
+		f = known_flock(&e.held, 0x100);
+		assert_int_equal(f->device_count, devices);
+	}
+}
+
+/* A cap and a key that change while all else stays; and a slice. */
+static void
+the_smallest_change_is_one(void **state)
+{
+	struct record_page page = page_reset(1);
+
+	(void)state;
+	page_add_flock(&page, 0x100, 2, 1);
+	ends_put(&e, &page);
+	for (unsigned i = 0; i < 8; i++) {
+		struct record_page next = page_from(1, 1);
+		struct record_flock *f = page_add_flock(&next, 0x100, 2, 1);
+		struct known want = { .given = 0 };
+
+		if (i == 1)
+			f->devices[1].mbit++;
+		else if (i == 2)
+			f->devices[1].cs.bytes[31] ^= 1;
+		else if (i == 3)
+			f->devices[0].cosk.bytes[0] ^= 1;
+		else if (i == 4)
+			f->devices[0].id.value ^= 0x80000000;
+		else if (i == 5)
+			f->devices[1].kek = 255;
+		else if (i == 6)
+			f->slice.bytes[f->slice.len - 1] ^= 1;
+		else if (i == 7)
+			f->slice.len--;
+		known_put_page(&want, &next);
+		/* The first is as it is in the file; each after it is not. */
+		assert_int_equal(ends_put(&e, &next), i > 0);
+		ends_assert_hold(&e, &want);
+		known_free(&want);
+	}
+}
+
+static void
+what_is_as_it_was_keeps_its_version(void **state)
+{
+	struct record_page page;
+	uint64_t before;
+
+	(void)state;
+	for (unsigned round = 0; round < 3; round++) {
+		page = page_reset(5);
+		page_add_flock(&page, 0x200, 4, 3);
+		page_add_flock(&page, 0x100, 2, 1);
+		page_add_xflock(&page, 0x100, 0x200, 2);
+		page_add_cathedral(&page, "b", 1);
+		page_add_cathedral(&page, "a", 2);
+		if (round == 2) {
+			/* Another order is no change. */
+			struct record_cathedral c = page.fleet[0];
+			struct record_device d = page.flocks[0].devices[0];
+
+			page.fleet[0] = page.fleet[1];
+			page.fleet[1] = c;
+			page.flocks[0].devices[0] = page.flocks[0].devices[3];
+			page.flocks[0].devices[3] = d;
+		}
+		before = e.version;
+		assert_int_equal(ends_put(&e, &page), round == 0);
+		assert_int_equal(registry_db_changed(e.reader, e.version), round == 0);
+		ends_read(&e);
+		assert_int_equal(e.version, round == 0 ? before + 1 : before);
+		assert_int_equal(e.held.given, round == 0 ? 3 : 0);
+		assert_int_equal(e.held.fleets, round == 0 ? 1 : 0);
+	}
+	/* What changed is given, and nothing else. */
+	assert_true(ends_put_flock(&e, 5, 0x100, 3, 1));
+	assert_true(registry_db_changed(e.reader, e.version));
+	ends_read(&e);
+	assert_int_equal(e.held.given, 1);
+	assert_int_equal(e.held.fleets, 0);
+	assert_int_equal(known_flock(&e.held, 0x100)->device_count, 3);
+	assert_false(registry_db_changed(e.reader, e.version));
+}
+
+/* ---- pages follow one another ---- */
+
+static void
+assert_refused(struct record_page *page, const char *reason)
+{
+	struct registry_db_state before = ends_state(&e), after;
+	bool changed = true;
+
+	assert_false(registry_db_put(e.writer, page, &changed, &e.random, &why));
+	if (strstr(why.text, reason) == NULL)
+		fail_msg("\"%s\" is not in: %s", reason, why.text);
+	assert_false(changed);
+	after = ends_state(&e);
+	assert_memory_equal(&before, &after, sizeof(after));
+	record_page_free(page);
+}
+
+static void
+a_page_that_does_not_follow_is_refused(void **state)
+{
+	struct record_page page = page_from(0, 3);
+
+	(void)state;
+	page_add_flock(&page, 0x100, 1, 1);
+	assert_refused(&page, "a page of database \"one\" from 0 on does not follow what is there: "
+			      "database \"\" up to 0");
+	page = page_reset(10);
+	page_add_flock(&page, 0x200, 1, 1);
+	ends_put(&e, &page);
+
+	page = page_from(9, 11);
+	page_add_flock_gone(&page, 0x200);
+	assert_refused(&page, "from 9 on does not follow what is there: database \"one\" up to 10");
+	page = page_from(11, 12);
+	page_add_flock(&page, 0x100, 1, 1);
+	assert_refused(&page, "from 11 on does not follow");
+	page = page_from(10, 12);
+	snprintf(page.database, sizeof(page.database), "another");
+	page_add_flock_gone(&page, 0x200);
+	assert_refused(&page, "a page of database \"another\" from 10 on does not follow what is "
+			      "there: database \"one\" up to 10");
+
+	ends_read(&e);
+	assert_int_equal(e.held.flock_count, 1);
+	assert_non_null(known_flock(&e.held, 0x200));
+}
+
+static void
+what_no_page_may_say_is_refused(void **state)
+{
+	struct record_page page = page_reset(1);
+	struct record_flock *f;
+
+	(void)state;
+	page.database[0] = '\0';
+	assert_refused(&page, "a page of no database");
+	page = page_reset(1);
+	memset(page.database, 'x', sizeof(page.database));
+	assert_refused(&page, "a page of no database");
+	page = page_from(5, 4);
+	assert_refused(&page, "a page from 5 to 4");
+	page = page_reset(UINT64_C(1) << 63);
+	assert_refused(&page, "a page from 0 to 9223372036854775808");
+
+	page = page_reset(1);
+	f = page_add_flock(&page, 0x100, 2, 1);
+	f->devices[1].kek = 1;
+	assert_refused(&page, "flock 0000000000000100: KEK number 1 is none, or two devices'");
+	page = page_reset(1);
+	f = page_add_flock(&page, 0x100, 2, 1);
+	f->devices[0].kek = 0;
+	assert_refused(&page, "KEK number 0 is none");
+	page = page_reset(1);
+	f = page_add_flock(&page, 0x100, 3, 1);
+	f->devices[2].id = f->devices[0].id;
+	assert_refused(&page, "flock 0000000000000100: a device is there twice");
+	page = page_reset(1);
+	f = page_add_flock(&page, 0x100, 256, 1);
+	assert_refused(&page, "flock 0000000000000100: 256 devices, more than 255");
+
+	page = page_reset(1);
+	page_add_xflock(&page, 0x200, 0x100, 1);
+	assert_refused(
+	    &page, "xflock 0000000000000200 0000000000000100: the first is not the lower");
+	page = page_reset(1);
+	page_add_cathedral(&page, "a", 1);
+	page_add_cathedral(&page, "b", 1);
+	page_add_cathedral(&page, "a", 2);
+	assert_refused(&page, "cathedral a: is there twice");
+	page = page_reset(1);
+	memset(page_add_cathedral(&page, "a", 1)->region, 'x', RECORD_NAME);
+	assert_refused(&page, "cathedral 0: its name has no end");
+}
+
+/* ---- what goes ---- */
+
+static void
+put_household(void)
+{
+	struct record_page page = page_reset(1);
+
+	page_add_flock(&page, 0x100, 2, 1);
+	page_add_flock(&page, 0x200, 2, 1);
+	page_add_flock(&page, 0xff00000000000000, 2, 1);
+	page_add_xflock(&page, 0x100, 0x200, 1);
+	page_add_xflock(&page, 0x100, 0xff00000000000000, 1);
+	page_add_xflock(&page, 0x200, 0xff00000000000000, 1);
+	ends_put(&e, &page);
+	ends_read(&e);
+	assert_int_equal(e.held.xflock_count, 3);
+}
+
+static void
+a_flock_that_goes_takes_along_what_is_its(void **state)
+{
+	struct record_page page;
+
+	(void)state;
+	put_household();
+	page = page_from(1, 2);
+	page_add_flock_gone(&page, 0x200);
+	page_add_flock_gone(&page, 0x900); /* nobody knows it */
+	assert_true(ends_put(&e, &page));
+	ends_read(&e);
+	assert_int_equal(e.held.gone, 3);
+	assert_null(known_flock(&e.held, 0x200));
+	assert_int_equal(e.held.xflock_count, 1);
+	assert_non_null(known_xflock(&e.held, 0x100, 0xff00000000000000));
+	assert_int_equal(ends_state(&e).devices, 4);
+
+	/* It comes back: without xflocks, until they come, too. */
+	assert_true(ends_put_flock(&e, 2, 0x200, 1, 1));
+	ends_read(&e);
+	assert_int_equal(e.held.gone, 0);
+	assert_int_equal(e.held.xflock_count, 1);
+	page = page_from(3, 4);
+	page_add_xflock(&page, 0x100, 0x200, 1);
+	page_add_xflock_gone(&page, 0x100, 0xff00000000000000);
+	page_add_xflock_gone(&page, 0x300, 0x400);
+	assert_true(ends_put(&e, &page));
+	ends_read(&e);
+	assert_int_equal(e.held.gone, 1);
+	assert_non_null(known_xflock(&e.held, 0x100, 0x200));
+	assert_null(known_xflock(&e.held, 0x100, 0xff00000000000000));
+
+	page = page_from(4, 5);
+	page_add_flock_gone(&page, 0x900);
+	assert_false(ends_put(&e, &page));
+}
+
+/* Whoever is both there and gone, is gone. */
+static void
+a_page_that_contradicts_itself_lets_nobody_in(void **state)
+{
+	struct record_page page = page_reset(1);
+
+	(void)state;
+	page_add_flock(&page, 0x100, 2, 1);
+	page_add_flock(&page, 0x200, 2, 1);
+	page_add_xflock(&page, 0x100, 0x200, 1);
+	page_add_flock_gone(&page, 0x100);
+	ends_put(&e, &page);
+	ends_read(&e);
+	assert_int_equal(e.held.flock_count, 1);
+	assert_int_equal(e.held.xflock_count, 0);
+	assert_null(known_flock(&e.held, 0x100));
+}
+
+static void
+what_does_not_come_up_again_is_gone(void **state)
+{
+	struct record_page page;
+
+	(void)state;
+	put_household();
+	page = page_reset(7);
+	page.more = true;
+	page_add_flock(&page, 0x100, 2, 1);
+	page_add_xflock(&page, 0x100, 0x200, 1);
+	assert_false(ends_put(&e, &page)); /* nothing is gone yet, and this is as it was */
+	assert_true(ends_state(&e).sweeping);
+	ends_read(&e);
+	assert_int_equal(e.held.flock_count, 3);
+
+	page = page_from(7, 9);
+	page_add_flock(&page, 0xff00000000000000, 2, 1);
+	page_add_xflock(&page, 0x100, 0xff00000000000000, 1);
+	assert_true(ends_put(&e, &page));
+	assert_false(ends_state(&e).sweeping);
+	assert_int_equal(ends_state(&e).until, 9);
+	ends_read(&e);
+	assert_int_equal(e.held.gone, 3); /* 0x200, and both its xflocks, though one came up */
+	assert_int_equal(e.held.given, 0);
+	assert_int_equal(e.held.flock_count, 2);
+	assert_int_equal(e.held.xflock_count, 1);
+}
+
+static void
+a_new_beginning_in_the_middle_of_one_counts(void **state)
+{
+	struct record_page page;
+
+	(void)state;
+	put_household();
+	page = page_reset(7);
+	page.more = true;
+	page_add_flock(&page, 0x200, 2, 1);
+	ends_put(&e, &page);
+	page = page_reset(8);
+	snprintf(page.database, sizeof(page.database), "another");
+	page.more = true;
+	page_add_flock(&page, 0x100, 2, 1);
+	ends_put(&e, &page);
+	assert_string_equal(ends_state(&e).database, "another");
+	ends_close(&e); /* it goes on after a restart */
+	ends_open(&e);
+	page = page_from(8, 8);
+	snprintf(page.database, sizeof(page.database), "another");
+	ends_put(&e, &page);
+	ends_read(&e);
+	assert_int_equal(e.held.flock_count, 1);
+	assert_non_null(known_flock(&e.held, 0x100));
+	assert_int_equal(e.held.xflock_count, 0);
+}
+
+static void
+the_fleet_comes_whole_and_goes(void **state)
+{
+	struct record_page page = page_reset(1);
+
+	(void)state;
+	page_add_cathedral(&page, "a", 1);
+	page_add_cathedral(&page, "b", 2);
+	ends_put(&e, &page);
+	ends_read(&e);
+	assert_int_equal(e.held.fleet_count, 2);
+
+	page = page_from(1, 2);
+	page_add_cathedral(&page, "b", 3);
+	assert_true(ends_put(&e, &page));
+	ends_read(&e);
+	assert_int_equal(e.held.fleet_count, 1);
+	assert_int_equal(e.held.fleet[0].at.port, 4);
+	assert_int_equal(ends_state(&e).cathedrals, 1);
+
+	assert_true(ends_put_flock(&e, 2, 0x100, 1, 1)); /* does not concern it */
+	ends_read(&e);
+	assert_int_equal(e.held.fleets, 0);
+	page = page_reset(3); /* it does not come up */
+	assert_true(ends_put(&e, &page));
+	ends_read(&e);
+	assert_int_equal(e.held.fleets, 1);
+	assert_int_equal(e.held.fleet_count, 0);
+	page = page_reset(4);
+	page.has_fleet = true;
+	assert_false(ends_put(&e, &page));
+}
+
+/* ---- readers ---- */
+
+static void
+a_reader_that_gives_up_says_why_and_may_try_again(void **state)
+{
+	struct record_page page = page_reset(1);
+	uint64_t before = e.version;
+
+	(void)state;
+	page_add_flock(&page, 0x100, 1, 1);
+	page_add_flock(&page, 0x200, 1, 1);
+	ends_put(&e, &page);
+	e.held.refuse = "no room";
+	assert_false(known_read(&e.held, e.reader, &e.version, &why));
+	assert_string_equal(why.text, "no room");
+	assert_int_equal(e.version, before);
+	e.held.refuse = NULL;
+	ends_read(&e);
+	assert_int_equal(e.held.flock_count, 2);
+	assert_true(e.version > before);
+}
+
+static bool
+look_while_it_is_written(void *arg, struct record_flock *f, struct fault *reason)
+{
+	(void)reason;
+	if (*(unsigned *)arg == 0) {
+		struct record_page page = page_from(1, 2);
+
+		page_add_flock_gone(&page, 0x100);
+		page_add_flock_gone(&page, 0x200);
+		assert_true(ends_put(&e, &page));
+	}
+	++*(unsigned *)arg;
+	return f->device_count == 1;
+}
+
+static bool
+no_xflock(void *arg, struct record_xflock *x, struct fault *reason)
+{
+	(void)arg, (void)x, (void)reason;
+	return false;
+}
+
+static bool
+no_flock_gone(void *arg, struct flock_id flock, struct fault *reason)
+{
+	(void)arg, (void)flock, (void)reason;
+	return false;
+}
+
+static bool
+no_xflock_gone(void *arg, struct flock_pair pair, struct fault *reason)
+{
+	(void)arg, (void)pair, (void)reason;
+	return false;
+}
+
+static bool
+any_fleet(void *arg, const struct record_cathedral *fleet, size_t count, struct fault *reason)
+{
+	(void)arg, (void)fleet, (void)count, (void)reason;
+	return true;
+}
+
+/* Without having been asked to wait for each other. */
+static void
+what_is_read_is_of_one_moment(void **state)
+{
+	struct record_page page = page_reset(1);
+	unsigned seen = 0;
+	const struct registry_db_visitor to = { look_while_it_is_written, no_xflock, no_flock_gone,
+		no_xflock_gone, any_fleet, &seen };
+	bool whole;
+
+	(void)state;
+	page_add_flock(&page, 0x100, 1, 1);
+	page_add_flock(&page, 0x200, 1, 1);
+	ends_put(&e, &page);
+	assert_true(registry_db_read(e.reader, 0, &to, &whole, &e.version, &why));
+	assert_true(whole);
+	assert_int_equal(seen, 2);
+	assert_true(registry_db_changed(e.reader, e.version));
+	ends_read(&e);
+	assert_int_equal(e.held.gone, 2);
+	assert_false(registry_db_changed(e.reader, e.version));
 }
 
 int
@@ -157,6 +520,18 @@ main(void)
 #define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		IN_PLACE(everything_comes_back_as_it_was_put),
+		IN_PLACE(devices_come_and_go_and_change),
+		IN_PLACE(the_smallest_change_is_one),
+		IN_PLACE(what_is_as_it_was_keeps_its_version),
+		IN_PLACE(a_page_that_does_not_follow_is_refused),
+		IN_PLACE(what_no_page_may_say_is_refused),
+		IN_PLACE(a_flock_that_goes_takes_along_what_is_its),
+		IN_PLACE(a_page_that_contradicts_itself_lets_nobody_in),
+		IN_PLACE(what_does_not_come_up_again_is_gone),
+		IN_PLACE(a_new_beginning_in_the_middle_of_one_counts),
+		IN_PLACE(the_fleet_comes_whole_and_goes),
+		IN_PLACE(a_reader_that_gives_up_says_why_and_may_try_again),
+		IN_PLACE(what_is_read_is_of_one_moment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
