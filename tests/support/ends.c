@@ -115,3 +115,19 @@ ends_sql(struct ends *e, const char *sql)
 	sqlite3_close(db);
 	return code;
 }
+
+int64_t
+ends_number(struct ends *e, const char *sql)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *statement = NULL;
+	int64_t number;
+
+	assert_int_equal(sqlite3_open(e->path.path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	number = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return number;
+}

@@ -37,5 +37,7 @@ void ends_assert_hold(struct ends *e, const struct known *want);
 
 /* One statement by the engine alone, behind the back of all: 0, or its error. */
 int ends_sql(struct ends *e, const char *sql);
+/* The number that a statement finds. */
+int64_t ends_number(struct ends *e, const char *sql);
 
 #endif
