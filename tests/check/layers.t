@@ -11,7 +11,7 @@ protocol/crypto:   base protocol/crypto
 protocol:          base protocol*
 database:          base protocol/crypto database
 registry:          base protocol* database registry
-cathedral/state:   base protocol* cathedral/state
+cathedral/state:   base protocol* registry cathedral/state
 cathedral/relay:   base protocol* cathedral/state cathedral/relay
 cathedral/ops:     base protocol/crypto cathedral/state cathedral/ops
 cathedral/io:      base protocol/wire cathedral/state cathedral/relay cathedral/ops cathedral/io

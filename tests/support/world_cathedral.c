@@ -186,8 +186,8 @@ world_publish(struct world *w, unsigned cathedral)
 		return;
 	next = world_registry(w, cathedral, publish_current(c->site->publish));
 	world_must(publish_swap(c->site->publish, next), "memory for a registry");
-	site_purge(c->site);
-	pipeline_push_ambries(main_of(c), world_cathedral_now(w, cathedral));
+	site_purge(c->site, NULL);
+	pipeline_push_ambries(main_of(c), NULL, world_cathedral_now(w, cathedral));
 }
 
 void
