@@ -24,6 +24,7 @@ struct waiting {
 	uint64_t count;
 	uint64_t last;  /* the number of the last change */
 	uint64_t woken; /* and of that which those who waited were woken for */
+	bool told;      /* of a commit that may have changed something */
 	bool ending, ended;
 };
 
@@ -125,7 +126,7 @@ wake(struct waiter *first, bool over)
 static void
 sleep_well(struct waiting *w)
 {
-	if (w->ending || w->last != w->woken)
+	if (w->ending || w->told)
 		return;
 	if (w->count == 0)
 		pthread_cond_wait(&w->changed, &w->lock);
@@ -133,13 +134,14 @@ sleep_well(struct waiting *w)
 		condition_wait_ns(&w->changed, &w->lock, LOOK_EVERY_NS);
 }
 
-/* What other processes changed.  Lets go of the lock meanwhile. */
+/* What was changed, by whomever.  Lets go of the lock meanwhile. */
 static void
 look_around(struct waiting *w)
 {
 	uint64_t last, forgotten;
 	enum store_result result;
 
+	w->told = false;
 	pthread_mutex_unlock(&w->lock);
 	result = change_bounds(w->session, &last, &forgotten);
 	pthread_mutex_lock(&w->lock);
@@ -158,8 +160,7 @@ waiting_run(void *arg)
 	pthread_mutex_lock(&w->lock);
 	do {
 		sleep_well(w);
-		if (w->count > 0 && w->last == w->woken)
-			look_around(w);
+		look_around(w);
 		ending = w->ending;
 		over = take(w, ending, w->o.clock().mono_ns);
 		news = w->last != w->woken ? take(w, true, 0) : NULL;
@@ -249,7 +250,7 @@ waiting_news(struct waiting *w, uint64_t number)
 {
 	pthread_mutex_lock(&w->lock);
 	if (number > w->last) {
-		w->last = number;
+		w->told = true;
 		pthread_cond_signal(&w->changed);
 	}
 	pthread_mutex_unlock(&w->lock);

@@ -51,7 +51,10 @@ enum waiting_answer {
 /* Any thread. */
 enum waiting_answer waiting_add(struct waiting *w, struct waiter *waiter, uint64_t seen);
 
-/* A change was committed: the number of the last one.  Any thread; costs next to nothing. */
+/*
+ * Something was committed: the number of the last change that was noted, which need not have been
+ * kept; what is true is read from the database.  Any thread; costs next to nothing.
+ */
 void waiting_news(struct waiting *w, uint64_t number);
 
 /* Wakes all, and lets nobody wait from now on. */
