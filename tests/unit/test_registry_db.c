@@ -3,6 +3,8 @@
 
 #include "tests/support/ends.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -514,6 +516,71 @@ what_is_read_is_of_one_moment(void **state)
 	assert_false(registry_db_changed(e.reader, e.version));
 }
 
+/* A reader on its own thread, with its own session, for as long as pages come. */
+struct follower {
+	struct known held;
+	uint64_t version, reads;
+	struct fault why;
+	bool ok;
+};
+
+#define PAGES_WHILE 300
+
+/* Of each page both flocks, or none. */
+static bool
+is_whole(const struct follower *f)
+{
+	const struct record_flock *a = known_flock(&f->held, 0x100);
+	const struct record_flock *b = known_flock(&f->held, 0x200);
+
+	if (a == NULL && b == NULL)
+		return f->version == 0;
+	return a != NULL && b != NULL && a->slice.len == b->slice.len &&
+	       a->slice.len == 100 + f->version * 5 + 1;
+}
+
+static void *
+follow(void *arg)
+{
+	struct follower *f = arg;
+	struct registry_db *db = registry_db_open(&e.options, &f->why);
+
+	f->ok = db != NULL;
+	while (f->ok && f->version < PAGES_WHILE) {
+		if (!registry_db_changed(db, f->version)) {
+			sched_yield();
+			continue;
+		}
+		f->ok = known_read(&f->held, db, &f->version, &f->why) &&
+			(is_whole(f) || fault_set(&f->why, "not of one moment"));
+		f->reads++;
+	}
+	registry_db_close(db);
+	return NULL;
+}
+
+static void
+one_reads_while_the_other_writes(void **state)
+{
+	static struct follower f;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, follow, &f), 0);
+	for (unsigned i = 1; i <= PAGES_WHILE; i++) {
+		struct record_page page = i == 1 ? page_reset(1) : page_from(i - 1, i);
+
+		page_add_flock(&page, 0x100, 2, 5 * i + 1);
+		page_add_flock(&page, 0x200, 2, 5 * i + 1);
+		ends_put(&e, &page);
+	}
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	if (!f.ok)
+		fail_msg("%s", f.why.text);
+	print_message("# %ju reads of %d pages\n", (uintmax_t)f.reads, PAGES_WHILE);
+	known_free(&f.held);
+}
+
 int
 main(void)
 {
@@ -532,6 +599,7 @@ main(void)
 		IN_PLACE(the_fleet_comes_whole_and_goes),
 		IN_PLACE(a_reader_that_gives_up_says_why_and_may_try_again),
 		IN_PLACE(what_is_read_is_of_one_moment),
+		IN_PLACE(one_reads_while_the_other_writes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
