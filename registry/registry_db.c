@@ -148,6 +148,8 @@ key_matches(struct registry_db *db, struct fault *why)
 		result = registry_fact_get(db->session, "vault", want);
 	if (result != STORE_OK)
 		return session_fault(db->session, result, why);
+	if (want[0] == '\0') /* it is being made */
+		return fault_set(why, "%s: nothing was ever written to it", db->database.path);
 	return strcmp(is, want) == 0 ||
 	       fault_set(why, "%s: does not go with the key file %s", db->database.path, db->key);
 }

@@ -49,7 +49,8 @@ struct registry_db_state {
 
 /*
  * A file that was removed, or exchanged for another one, while this one is open is noticed by all
- * functions: who writes makes it anew, who reads is given all of the new one.
+ * functions: who writes makes it anew, who reads is given all of the new one, but not before all
+ * of it has come up there for the first time.
  */
 bool registry_db_state(struct registry_db *db, struct registry_db_state *ret, struct fault *why);
 

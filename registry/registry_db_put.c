@@ -278,7 +278,7 @@ static bool
 put_finish(struct put *p, const struct record_page *page, uint64_t sweeping)
 {
 	if (sweeping != 0 && !page->more) {
-		if (!put_sweep(p))
+		if (!put_sweep(p) || !counter_write(p, "swept", p->sweep))
 			return false;
 		sweeping = 0;
 	}

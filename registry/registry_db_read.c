@@ -334,6 +334,22 @@ fleet_give(struct reading *r)
 
 /* ---- all of it ---- */
 
+/*
+ * A file in the place of another: until all there is has come up for the first time, what was read
+ * from the other one is nearer to the truth.
+ */
+static bool
+is_complete(struct reading *r)
+{
+	uint64_t swept;
+	enum store_result result = registry_counter_get(r->db->session, "swept", &swept);
+
+	if (result != STORE_OK)
+		return failed(r, result);
+	return swept > 0 ||
+	       fault_set(r->why, "%s: is a new one, and not complete yet", r->db->database.path);
+}
+
 /* Where to begin: versions of another file, or of before what is forgotten, say nothing. */
 static bool
 reading_begin(struct reading *r, uint64_t after, uint64_t *version)
@@ -341,6 +357,7 @@ reading_begin(struct reading *r, uint64_t after, uint64_t *version)
 	struct session *s = r->db->session;
 	uint64_t forgotten = 0;
 	enum store_result result = registry_fact_get(s, "id", r->id);
+	bool other;
 
 	if (result == STORE_OK)
 		result = registry_counter_get(s, "version", version);
@@ -348,10 +365,10 @@ reading_begin(struct reading *r, uint64_t after, uint64_t *version)
 		result = registry_counter_get(s, "forgotten", &forgotten);
 	if (result != STORE_OK)
 		return failed(r, result);
-	r->whole = after == 0 || after < forgotten || after > *version ||
-		   (r->db->read_id[0] != '\0' && strcmp(r->db->read_id, r->id) != 0);
+	other = r->db->read_id[0] != '\0' && strcmp(r->db->read_id, r->id) != 0;
+	r->whole = other || after == 0 || after < forgotten || after > *version;
 	r->from = r->whole ? 0 : after;
-	return true;
+	return !other || is_complete(r);
 }
 
 static bool

@@ -22,6 +22,7 @@ INSERT INTO counters (name, value) VALUES
   ('forgotten', 0),   -- up to which not all that went is in 'gone' any more
   ('sweep', 0),       -- how often the service began to tell all there is
   ('sweeping', 0),    -- it has not come to its end yet
+  ('swept', 0),       -- the last that came to its end
   ('fleet_sweep', 0); -- in which the cathedrals came up
 
 -- version: in which it changed; sweep: in which it came up.  The large column is the last, so that

@@ -322,6 +322,18 @@ remove_file(void)
 }
 
 static void
+assert_reader_waits(void)
+{
+	uint64_t before = e.version;
+
+	assert_true(registry_db_changed(e.reader, e.version));
+	assert_false(known_read(&e.held, e.reader, &e.version, &why));
+	assert_reason("registry.db: is a new one, and not complete yet");
+	assert_int_equal(e.version, before);
+	assert_int_equal(e.held.flock_count, 2);
+}
+
+static void
 a_file_that_is_removed_is_made_anew_and_read_anew(void **state)
 {
 	struct record_page page;
@@ -341,9 +353,21 @@ a_file_that_is_removed_is_made_anew_and_read_anew(void **state)
 	assert_false(registry_db_put(e.writer, &page, &(bool){ false }, &e.random, &why));
 	assert_reason("does not follow what is there: database \"\" up to 0");
 	assert_string_equal(ends_state(&e).database, "");
-	page = page_reset(9);
+
+	/* Who was served goes on to be, until it is known who is to be. */
+	assert_reader_waits();
+	page = page_reset(8);
+	page.more = true;
 	page_add_flock(&page, 0x300, 1, 1);
 	assert_true(ends_put(&e, &page));
+	assert_reader_waits();
+	page = page_reset(8);
+	page.more = true;
+	page_add_flock(&page, 0x300, 1, 1);
+	assert_false(ends_put(&e, &page));
+	assert_reader_waits();
+	page = page_from(8, 9);
+	assert_false(ends_put(&e, &page));
 
 	/* By chance with the number that the reader has. */
 	assert_int_equal(ends_state(&e).version, before);
