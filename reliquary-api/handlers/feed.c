@@ -7,6 +7,7 @@
 #include "reliquary-api/store/feed.h"
 #include "base/hex.h"
 #include "reliquary-api/handlers/common.h"
+#include "reliquary-api/handlers/feed_pages.h"
 #include "reliquary-api/handlers/feed_parts.h"
 #include "reliquary-api/handlers/handlers.h"
 #include "reliquary-api/http/forget.h"
@@ -176,6 +177,30 @@ page_changes(struct feed *p)
 	return p->work.result != STORE_OK ? p->work.result : result;
 }
 
+static struct feed_page
+page_name(const struct feed *p)
+{
+	return (struct feed_page){
+		.since = p->since, .begun = p->begun, .last = p->last, .reset = p->reset
+	};
+}
+
+/* For all who ask for the same. */
+static struct reply
+page_share(struct feed *p)
+{
+	struct json_text t = { .secret = p->work.secret };
+	struct feed_page name = page_name(p);
+	struct shared_text *shared;
+
+	json_text_value(&t, p->root);
+	shared = shared_text_make(&t);
+	if (shared == NULL)
+		return reply_failed();
+	feed_pages_keep(p->work.c->site->pages, &name, shared);
+	return reply_shared(200, shared);
+}
+
 static struct reply
 page_reply(struct feed *p, const char *database)
 {
@@ -184,8 +209,20 @@ page_reply(struct feed *p, const char *database)
 		    (json_int_t)p->since, "until", (json_int_t)p->until, "begun",
 		    (json_int_t)p->begun, "reset", (int)p->reset, "more", (int)p->more)) != 0)
 		return reply_failed();
+	if (p->work.c->site->pages != NULL && p->subjects > 0 && !p->work.lost)
+		return page_share(p);
 	return p->work.secret ? reply_secret(200, json_incref(p->root))
 			      : reply_json(200, json_incref(p->root));
+}
+
+/* By somebody else, just now; NULL: not yet. */
+static struct shared_text *
+page_made(const struct feed *p)
+{
+	struct feed_pages *pages = p->work.c->site->pages;
+	struct feed_page name = page_name(p);
+
+	return pages != NULL ? feed_pages_find(pages, &name) : NULL;
 }
 
 static struct reply
@@ -194,7 +231,12 @@ page_fill(struct feed *p, const struct asked *asked)
 	const struct call *c = p->work.c;
 	char database[STORE_LABEL];
 	enum store_result result = page_begin(p, asked, database);
+	struct shared_text *made = NULL;
 
+	if (result == STORE_OK)
+		made = page_made(p);
+	if (made != NULL)
+		return reply_shared(200, made);
 	if (result == STORE_OK && !page_open(p))
 		result = STORE_FAILED;
 	if (result == STORE_OK)

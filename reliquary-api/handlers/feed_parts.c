@@ -68,6 +68,7 @@ uncut_json(struct feed_work *w, enum slice_result why)
 		w->result = why == SLICE_GONE ? STORE_BUSY : STORE_FAILED;
 		return NULL;
 	}
+	w->lost = true;
 	log_error("a bundle is %s, and cathedrals are told that there is none: see reliquary-api "
 		  "check",
 	    why == SLICE_GONE ? "lost" : "damaged");
@@ -152,6 +153,7 @@ member_put(struct members *m, const struct feed_device *d)
 	json_t *device;
 
 	if (!device_unseal(m->work->c->site->vault, m->flock, d->id, d->sealed, &secret)) {
+		m->work->lost = true;
 		log_error(
 		    "the secret of a device cannot be read, and cathedrals are not told of it");
 		return true;

@@ -10,6 +10,7 @@ struct feed_work {
 	const struct call *c;
 	enum store_result result; /* STORE_OK until something fails; STORE_BUSY: look again */
 	size_t bytes;             /* about how long all of them are as text */
+	bool lost;                /* something was left out that may come back without a change */
 	bool secret;              /* one of them holds a device's secret */
 };
 

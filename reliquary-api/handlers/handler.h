@@ -22,12 +22,15 @@
 
 #include <stdbool.h>
 
+struct feed_pages;
+
 /* The same for all calls; read by any thread. */
 struct site {
 	const struct settings *settings;
 	const struct vault *vault;
 	struct pow_load *load;
-	const char *bundles; /* folder */
+	const char *bundles;      /* folder */
+	struct feed_pages *pages; /* NULL: each is made anew */
 };
 
 struct call {
