@@ -373,7 +373,7 @@ cathedral_run(struct cathedral *c, const struct options *options, struct fault *
 		return false;
 	if (!open_site(c, why))
 		return false;
-	if (c->conf.sandbox && !sandbox_enter(why))
+	if (c->conf.sandbox && !sandbox_enter(c->follow != NULL, why))
 		return false;
 	if (!start_threads(c, why) || !attach_loop(c, why))
 		return false;
