@@ -19,7 +19,9 @@ extern const struct schema registry_schema;
 #define FLOCK_PACKED  (8 + 2 + FLOCK_DEVICES * DEVICE_PACKED + KEK_SET_SIZE + VAULT_HASH_SIZE)
 #define SECRET_SEALED (sizeof(struct cathedral_secret) + VAULT_SEAL_EXTRA)
 #define DIGEST_TEXT   (2 * VAULT_HASH_SIZE + 1)
-#define FACT_TEXT     RECORD_DATABASE /* a digest has as many digits */
+#define FACT_TEXT     RECORD_DATABASE
+
+_Static_assert(FACT_TEXT >= DIGEST_TEXT, "a digest is a fact");
 
 /* Where secrets are for a moment; in memory for them. */
 struct registry_scratch {

@@ -4,52 +4,66 @@
 
 #define GONE_KEPT 100000
 
-/* Runs a statement with a version, and what it is about. */
+/* A statement, and how many of the values it is about. */
+struct step {
+	const char *sql;
+	size_t values;
+};
+
+/* What a step finds goes, or is noted as gone. */
 static bool
-went(struct put *p, enum store_result result)
+step_run(struct put *p, const struct step *step, const int64_t *values)
 {
+	struct query q = query_begin(p->session, step->sql);
+	enum store_result result;
+
+	for (size_t i = 0; i < step->values; i++)
+		query_int(&q, values[i]);
+	result = query_run(&q);
 	p->gone = p->gone || result == STORE_OK;
 	return put_changed(p, result);
 }
 
 static bool
-run_pair(struct put *p, const char *sql, struct flock_id a, struct flock_id b)
+steps_run(struct put *p, const struct step *steps, size_t count, const int64_t *values)
 {
-	struct query q = query_begin(p->session, sql);
-
-	query_int(&q, flock_column(a));
-	query_int(&q, flock_column(b));
-	query_int(&q, (int64_t)p->version);
-	return went(p, query_run(&q));
+	for (size_t i = 0; i < count; i++) {
+		if (!step_run(p, &steps[i], values))
+			return false;
+	}
+	return true;
 }
 
 bool
 put_xflock_gone(struct put *p, struct flock_pair pair)
 {
-	static const char note[] = "INSERT INTO gone (a, b, version)"
-				   " SELECT a, b, ?3 FROM xflocks WHERE a = ?1 AND b = ?2";
-	static const char drop[] = "DELETE FROM xflocks WHERE a = ?1 AND b = ?2 AND ?3 > 0";
+	static const struct step steps[] = {
+		{ "INSERT INTO gone (a, b, version)"
+		  " SELECT a, b, ?3 FROM xflocks WHERE a = ?1 AND b = ?2",
+		    3 },
+		{ "DELETE FROM xflocks WHERE a = ?1 AND b = ?2", 2 },
+	};
+	const int64_t values[] = { flock_column(pair.a), flock_column(pair.b),
+		(int64_t)p->version };
 
-	return run_pair(p, note, pair.a, pair.b) && run_pair(p, drop, pair.a, pair.b);
+	return steps_run(p, steps, 2, values);
 }
 
 bool
 put_flock_gone(struct put *p, struct flock_id flock)
 {
-	static const char *const steps[] = {
-		"INSERT INTO gone (a, b, version)"
-		" SELECT a, b, ?3 FROM xflocks WHERE a = ?1 OR b = ?2",
-		"DELETE FROM xflocks WHERE (a = ?1 OR b = ?2) AND ?3 > 0",
-		"INSERT INTO gone (a, b, version)"
-		" SELECT id, ?2, ?3 FROM flocks WHERE id = ?1",
-		"DELETE FROM flocks WHERE id = ?1 AND id = ?2 AND ?3 > 0",
+	static const struct step steps[] = {
+		{ "INSERT INTO gone (a, b, version)"
+		  " SELECT a, b, ?2 FROM xflocks WHERE a = ?1 OR b = ?1",
+		    2 },
+		{ "DELETE FROM xflocks WHERE a = ?1 OR b = ?1", 1 },
+		{ "INSERT INTO gone (a, b, version) SELECT id, id, ?2 FROM flocks WHERE id = ?1",
+		    2 },
+		{ "DELETE FROM flocks WHERE id = ?1", 1 },
 	};
+	const int64_t values[] = { flock_column(flock), (int64_t)p->version };
 
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		if (!run_pair(p, steps[i], flock, flock))
-			return false;
-	}
-	return true;
+	return steps_run(p, steps, 4, values);
 }
 
 /* ---- the end of a sweep ---- */
@@ -70,24 +84,21 @@ fleet_sweep(struct put *p)
 bool
 put_sweep(struct put *p)
 {
-	static const char *const steps[] = {
-		"INSERT INTO gone (a, b, version) SELECT a, b, ?2 FROM xflocks"
-		" WHERE sweep <> ?1 OR a IN (" NOT_UP ") OR b IN (" NOT_UP ")",
-		"DELETE FROM xflocks WHERE (sweep <> ?1 OR a IN (" NOT_UP ") OR b IN (" NOT_UP
-		")) AND ?2 > 0",
-		"INSERT INTO gone (a, b, version) SELECT id, id, ?2 FROM flocks WHERE sweep <> ?1",
-		"DELETE FROM flocks WHERE sweep <> ?1 AND ?2 > 0",
+	static const struct step steps[] = {
+		{ "INSERT INTO gone (a, b, version) SELECT a, b, ?2 FROM xflocks"
+		  " WHERE sweep <> ?1 OR a IN (" NOT_UP ") OR b IN (" NOT_UP ")",
+		    2 },
+		{ "DELETE FROM xflocks"
+		  " WHERE sweep <> ?1 OR a IN (" NOT_UP ") OR b IN (" NOT_UP ")",
+		    1 },
+		{ "INSERT INTO gone (a, b, version) SELECT id, id, ?2 FROM flocks WHERE sweep <> "
+		  "?1",
+		    2 },
+		{ "DELETE FROM flocks WHERE sweep <> ?1", 1 },
 	};
+	const int64_t values[] = { (int64_t)p->sweep, (int64_t)p->version };
 
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		struct query q = query_begin(p->session, steps[i]);
-
-		query_int(&q, (int64_t)p->sweep);
-		query_int(&q, (int64_t)p->version);
-		if (!went(p, query_run(&q)))
-			return false;
-	}
-	return fleet_sweep(p);
+	return steps_run(p, steps, 4, values) && fleet_sweep(p);
 }
 
 /* ---- what is forgotten ---- */

@@ -20,14 +20,12 @@ registry_fact_get(struct session *s, const char *name, char out[static FACT_TEXT
 {
 	static const char sql[] = "SELECT value FROM facts WHERE name = ?";
 	struct query q = query_begin(s, sql);
-	enum store_result result;
 
 	out[0] = '\0';
 	query_text(&q, name);
 	if (query_row(&q))
 		column_text(&q, 0, out, FACT_TEXT);
-	result = query_end(&q, true);
-	return result;
+	return query_end(&q, true);
 }
 
 enum store_result

@@ -4,7 +4,6 @@
 #include "registry/put.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 bool

@@ -2,7 +2,6 @@
 #include "protocol/crypto/secret.h"
 #include "registry/parts.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
