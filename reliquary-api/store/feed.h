@@ -12,8 +12,10 @@
 #include "reliquary-api/store/devices.h"
 #include "reliquary-api/store/store.h"
 
-/* How long what is gone for ever is still among the changes. */
+/* How long what is gone for ever is still among the changes, and after how many others it is not.
+ */
 #define CHANGE_KEPT_S (30 * INT64_C(86400))
+#define CHANGES_KEPT  1000000
 
 struct change {
 	struct flock_id a, b; /* equal: a flock; zeros: the cathedrals */

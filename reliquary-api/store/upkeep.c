@@ -223,19 +223,23 @@ accounts_each(struct session *s, struct upkeep *u,
 	return STORE_OK;
 }
 
+/* The oldest are looked at, no more than may go at once. */
 static enum store_result
 changes_forget(struct session *s, struct upkeep *u)
 {
 	static const char sql[] =
-	    "DELETE FROM changes WHERE (flock_a, flock_b) IN"
-	    " (SELECT flock_a, flock_b FROM changes WHERE gone = 1 AND at < ?1 ORDER BY at"
-	    " LIMIT ?2) RETURNING number";
+	    "DELETE FROM changes WHERE (flock_a, flock_b) IN (SELECT c.flock_a, c.flock_b FROM"
+	    " (SELECT flock_a, flock_b, number, at FROM changes WHERE gone = 1 AND at > 0 ORDER BY "
+	    "at"
+	    " LIMIT ?3) c WHERE c.at < ?1 OR c.number <"
+	    " (SELECT value FROM counters WHERE name = 'changes') - ?2) RETURNING number";
 	struct query q = query_begin(s, sql);
 	enum store_result result;
 	uint64_t count = 0;
 	int64_t last = 0;
 
 	query_int(&q, u->now - CHANGE_KEPT_S);
+	query_int(&q, CHANGES_KEPT);
 	query_int(&q, u->limit);
 	while (query_row(&q)) {
 		if (column_int(&q, 0) > last)

@@ -212,6 +212,36 @@ what_is_gone_is_forgotten(void **state)
 	assert_int_equal(forgotten(t), 4);
 }
 
+/* Or when so much came after it: who makes and deletes without end does not fill the disk. */
+static void
+the_last_million_is_enough(void **state)
+{
+	struct owners *t = *state;
+	struct flock_id gone[2] = { { 0x300 }, { 0x400 } };
+
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(
+		    change_note(t->s, gone[i], gone[i], CHANGE_GONE, STORE_NOW), STORE_OK);
+	assert_int_equal(change_note(t->s, owner_flock(t, t->anna, 0x100),
+			     (struct flock_id){ 0x100 }, CHANGE_MADE, STORE_NOW),
+	    STORE_OK);
+	owner_number(
+	    t, "UPDATE counters SET value = 1000001 WHERE name = 'changes' RETURNING value");
+	end_what_is_due(t, STORE_NOW);
+	assert_int_equal(list(t, 0, 20).count, 3);
+	assert_int_equal(forgotten(t), 0);
+	owner_number(
+	    t, "UPDATE counters SET value = 1000002 WHERE name = 'changes' RETURNING value");
+	end_what_is_due(t, STORE_NOW);
+	assert_int_equal(list(t, 0, 20).count, 2);
+	assert_int_equal(forgotten(t), 1);
+	owner_number(
+	    t, "UPDATE counters SET value = 2000000 WHERE name = 'changes' RETURNING value");
+	end_what_is_due(t, STORE_NOW);
+	assert_int_equal(list(t, 0, 20).count, 1); /* what is there is never forgotten */
+	assert_int_equal(forgotten(t), 2);
+}
+
 /* A copy of the past takes the place of what cathedrals have heard from. */
 static void
 whoever_heard_of_the_future_begins_anew(void **state)
@@ -294,6 +324,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(all_of_an_account, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(
 		    what_is_gone_is_forgotten, owners_begin, owners_end),
+		cmocka_unit_test_setup_teardown(
+		    the_last_million_is_enough, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(
 		    whoever_heard_of_the_future_begins_anew, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(
