@@ -15,7 +15,7 @@ must(bool holds, const char *what)
 }
 
 void
-feeder_open(struct feeder *f, const struct scratch *dir, struct random *seed)
+feeder_open(struct feeder *f, const char *folder, struct random *seed)
 {
 	struct registry_db_options options;
 	struct registry_db_state state;
@@ -23,9 +23,9 @@ feeder_open(struct feeder *f, const struct scratch *dir, struct random *seed)
 
 	memset(f, 0, sizeof(*f));
 	random_split(&f->random, seed);
-	f->path = scratch_name(dir, "registry.db");
-	f->key = scratch_name(dir, "registry.db.key");
-	options = (struct registry_db_options){ .path = f->path.path, .key = f->key.path };
+	snprintf(f->path, sizeof(f->path), "%s/registry.db", folder);
+	snprintf(f->key, sizeof(f->key), "%s/registry.db.key", folder);
+	options = (struct registry_db_options){ .path = f->path, .key = f->key };
 	f->db = registry_db_create(&options, &f->random, &why);
 	must(f->db != NULL, why.text);
 	must(registry_db_state(f->db, &state, &why), why.text);
@@ -163,17 +163,26 @@ feeder_flock_gone(struct feeder *f, struct flock_id id)
 }
 
 struct record_xflock *
+feeder_xflock_record(struct feeder *f, struct flock_id a, struct flock_id b)
+{
+	struct record_xflock *to;
+
+	f->page.xflocks = one_more(f->page.xflocks, sizeof(*to), &f->page.xflock_count);
+	to = &f->page.xflocks[f->page.xflock_count - 1];
+	to->a = a;
+	to->b = b;
+	return to;
+}
+
+struct record_xflock *
 feeder_xflock(struct feeder *f, const struct bundle_plan *plan, const struct kek_set *of_first,
     const struct kek_set *of_second)
 {
 	struct record_slice s = feeder_slice(plan, of_first, of_second);
 	bool turned = plan->second.value < plan->first.value;
-	struct record_xflock *to;
+	struct record_xflock *to = feeder_xflock_record(
+	    f, turned ? plan->second : plan->first, turned ? plan->first : plan->second);
 
-	f->page.xflocks = one_more(f->page.xflocks, sizeof(*to), &f->page.xflock_count);
-	to = &f->page.xflocks[f->page.xflock_count - 1];
-	to->a = turned ? plan->second : plan->first;
-	to->b = turned ? plan->first : plan->second;
 	to->slice = s;
 	to->slice.in_a = turned ? s.in_b : s.in_a;
 	to->slice.in_b = turned ? s.in_a : s.in_b;

@@ -8,17 +8,16 @@
 
 #include "registry/registry_db.h"
 #include "tests/support/members.h"
-#include "tests/support/scratch.h"
 
 struct feeder {
-	struct scratch_name path, key;
+	char path[512], key[512];
 	struct random random;
 	struct registry_db *db;
 	struct record_page page; /* the next one */
 };
 
 /* Makes registry.db in the folder, or goes on with the one that is there. */
-void feeder_open(struct feeder *f, const struct scratch *dir, struct random *seed);
+void feeder_open(struct feeder *f, const char *folder, struct random *seed);
 void feeder_close(struct feeder *f); /* the file stays */
 
 /* The page is the first of all there is. */
@@ -35,6 +34,8 @@ void feeder_flock_gone(struct feeder *f, struct flock_id id);
 /* The slice between these numbers of the plan's flocks, in whichever order the plan names them. */
 struct record_xflock *feeder_xflock(struct feeder *f, const struct bundle_plan *plan,
     const struct kek_set *of_first, const struct kek_set *of_second);
+/* The same with no slice yet; a is the lower. */
+struct record_xflock *feeder_xflock_record(struct feeder *f, struct flock_id a, struct flock_id b);
 void feeder_xflock_gone(struct feeder *f, struct flock_id a, struct flock_id b);
 
 /* The fleet is what is added; none: it has not changed. */

@@ -3,6 +3,7 @@
 #include "cathedral/state/follow.h"
 
 #include "tests/support/feeder.h"
+#include "tests/support/scratch.h"
 #include "tests/support/seed.h"
 
 #include <setjmp.h>
@@ -59,8 +60,8 @@ setup(void **state)
 		f->b[n] = member_make(n + 1, (uint8_t)(n + 7), 0, &randomness);
 	f->c[0] = member_make(9, 200, 0, &randomness);
 	f->r = registry_empty(f->source.hash);
-	feeder_open(&f->feeder, &f->dir, &randomness);
-	f->follow = follow_create(f->feeder.path.path, f->feeder.key.path);
+	feeder_open(&f->feeder, f->dir.path, &randomness);
+	f->follow = follow_create(f->feeder.path, f->feeder.key);
 	assert_non_null(f->r);
 	assert_non_null(f->follow);
 	*state = f;
@@ -506,12 +507,12 @@ another_file_is_read_whole(void **state)
 	load(f);
 	b = registry_flock_find(f->r, flock_b);
 	feeder_close(&f->feeder);
-	assert_int_equal(unlink(f->feeder.path.path), 0);
+	assert_int_equal(unlink(f->feeder.path), 0);
 	unlink(log.path);
 	unlink(index.path);
 	assert_true(follow_changed(f->follow, f->r));
 
-	feeder_open(&f->feeder, &f->dir, &randomness);
+	feeder_open(&f->feeder, f->dir.path, &randomness);
 	feeder_flock(&f->feeder, flock_b, f->b, 2, NULL);
 	feeder_flock(&f->feeder, flock_c, f->c, 1, NULL);
 	assert_true(feeder_put(&f->feeder));
@@ -630,7 +631,7 @@ changes_lead_where_reading_it_whole_does(void **state)
 	struct fixture *f = *state;
 
 	for (unsigned round = 0; round < 150; round++) {
-		struct follow *fresh = follow_create(f->feeder.path.path, f->feeder.key.path);
+		struct follow *fresh = follow_create(f->feeder.path, f->feeder.key);
 		struct registry *empty = registry_empty(f->source.hash), *whole;
 		struct registry_touched touched = { .all = false };
 		struct fault why = { "" };
