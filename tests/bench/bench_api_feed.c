@@ -101,7 +101,7 @@ flock_prepare(struct estate *e)
 	if (device_list(e->session, owner, flock, start, 10, 0, fifth, &id) != STORE_OK ||
 	    device_delete(e->session, owner, flock, id, 0, now) != STORE_OK)
 		bench_give_up("a device");
-	for (unsigned n = 0; n <= 3 * rounds; n++)
+	for (unsigned n = 0; n <= 3 * rounds + 1; n++)
 		estate_pend(e, 0, joiner(n));
 	estate_commit(e);
 }
@@ -234,22 +234,23 @@ gather_late(const struct served *s, unsigned count, uint64_t until)
 static void
 measure_bundles(const struct served *s, uint64_t until)
 {
-	struct listeners *l = gather_late(s, 1, until);
+	struct listeners *l;
 	double bytes = 0;
 
+	device_change("POST", "/approve", 3 * rounds + 1);
+	l = gather_late(s, 1, until);
 	for (uint32_t i = 0; i < BUNDLES; i++) {
 		listeners_ask(l);
 		rest(10);
 		bundle_upload(100 + i);
 		bytes = listeners_hear(l, clock_now().mono_ns);
 	}
-	figure_print(&(struct figure){ .name = "to a cathedral for a bundle, 4 devices",
+	figure_print(&(struct figure){ .name = "to a cathedral for a bundle, 5 devices",
 	    .value = bytes,
 	    .unit = "bytes",
-	    .ratio = bytes / 3756730,
-	    .ratio_to = "the bundle",
-	    .goal = "below 0.01" });
+	    .goal = "far below 3,756,730" });
 	listeners_close(l);
+	device_change("DELETE", "", 3 * rounds + 1);
 }
 
 static void
