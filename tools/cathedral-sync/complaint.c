@@ -8,8 +8,8 @@
 #include <string.h>
 
 /* Of a trouble that changes its face all the time. */
-#define LINES_BURST   10
-#define LINE_EVERY_NS (60 * NS_PER_S)
+#define LINES_BURST   32
+#define LINE_EVERY_NS (30 * NS_PER_S)
 
 struct complaint
 complaint_none(void)
@@ -47,6 +47,8 @@ complaint_settle(struct complaint *c, uint64_t now_ns, const char *what)
 	if (!c->lasts)
 		return;
 	c->lasts = false;
+	if (c->said[0] == '\0') /* there were too many to say this one */
+		return;
 	log_info("%s again, after %ju failure%s in %ju s", what, (uintmax_t)c->count,
 	    c->count == 1 ? "" : "s", (uintmax_t)((now_ns - c->since_ns) / NS_PER_S));
 }

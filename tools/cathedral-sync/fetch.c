@@ -365,7 +365,8 @@ set_request(struct fetch *f, const struct fetch_request *rq)
 	if (curl_easy_setopt(e, CURLOPT_URL, rq->url) != CURLE_OK ||
 	    curl_easy_setopt(e, CURLOPT_HTTPHEADER, &f->fields[0]) != CURLE_OK ||
 	    curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)rq->quiet_s) != CURLE_OK ||
-	    curl_easy_setopt(e, CURLOPT_TIMEOUT, (long)rq->whole_s) != CURLE_OK)
+	    curl_easy_setopt(e, CURLOPT_TIMEOUT, (long)rq->whole_s) != CURLE_OK ||
+	    curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)rq->most) != CURLE_OK)
 		return false;
 	if (rq->body == NULL)
 		return curl_easy_setopt(e, CURLOPT_HTTPGET, 1L) == CURLE_OK;
@@ -375,8 +376,6 @@ set_request(struct fetch *f, const struct fetch_request *rq)
 bool
 fetch_begin(struct fetch *f, const struct fetch_request *rq, struct fault *why)
 {
-	int running;
-
 	fetch_cancel(f);
 	fetch_forget(f);
 	f->most = rq->most;
@@ -385,9 +384,7 @@ fetch_begin(struct fetch *f, const struct fetch_request *rq, struct fault *why)
 	f->error[0] = '\0';
 	if (!set_request(f, rq) || curl_multi_add_handle(f->hub->multi, f->easy) != CURLM_OK)
 		return fault_set(why, "libcurl does not take the request");
-	f->under_way = true;
-	curl_multi_perform(f->hub->multi, &running);
-	collect(f->hub);
+	f->under_way = true; /* from the next fetch_hub_wait() on */
 	return true;
 }
 
