@@ -133,20 +133,18 @@ follow_load(struct follow *f, const struct registry_source *source, const struct
     struct registry_touched *touched, struct fault *why)
 {
 	struct update u = { .source = source, .old = old, .touched = touched };
-	struct registry *next;
-	bool ok;
+	struct registry *next = NULL;
+	bool whole = f->again || registry_version(old) == 0;
 
 	if (f->db == NULL)
 		f->db = registry_db_open(&f->options, why);
 	if (f->db == NULL)
 		return NULL;
-	ok = f->again || registry_version(old) == 0 ? read_all(f, &u, why)
-						    : read_changes(f, &u, why);
-	if (ok)
+	if (whole ? read_all(f, &u, why) : read_changes(f, &u, why)) {
 		f->again = false;
-	next = ok ? u.next : NULL;
-	if (ok)
+		next = u.next;
 		u.next = NULL;
+	}
 	update_drop(&u);
 	return next;
 }
