@@ -45,7 +45,7 @@ expect_question(struct trail *t, uint64_t since, const char *database)
 	q = trail_ask(t, NOW);
 	assert_int_equal(q.since, since);
 	assert_string_equal(q.database, database);
-	assert_int_equal(q.wait_s, WAIT);
+	assert_int_equal(q.wait_s, t->state == TRAIL_GOES_ON && since > 0 ? WAIT : 0);
 	assert_true(trail_due_ns(t) == TRAIL_NEVER);
 }
 
@@ -143,10 +143,29 @@ who_says_nothing_too_early_is_asked_later(void **state)
 		struct trail t = trail_new("cf1f", 7);
 		struct record_page p = page_of("cf1f", 7, 7);
 
+		/* At first it is not asked to wait. */
+		trail_ask(&t, NOW);
+		trail_kept(&t, &p, NOW, &dice);
+		assert_int_equal(trail_due_ns(&t), NOW);
 		trail_ask(&t, NOW);
 		trail_kept(&t, &p, NOW + NS_PER_MS, &dice);
 		assert_in_range(trail_due_ns(&t) - NOW - NS_PER_MS, 1 * NS_PER_S, 2 * NS_PER_S);
 	}
+}
+
+/* One that has no change at all yet begins anew each time, and does not wait. */
+static void
+an_empty_service_is_not_hurried(void **state)
+{
+	struct trail t = trail_new("", 0);
+	struct record_page p = page_of("ab", 0, 0);
+
+	(void)state;
+	p.reset = true;
+	trail_ask(&t, NOW);
+	trail_set(&t, "ab", 0);
+	trail_kept(&t, &p, NOW, &dice);
+	assert_in_range(trail_due_ns(&t) - NOW, 1 * NS_PER_S, 2 * NS_PER_S);
 }
 
 /* Fails so often; how long until it asks again. */
@@ -305,6 +324,7 @@ main(void)
 		cmocka_unit_test(pages_have_their_place),
 		cmocka_unit_test(after_a_page_it_asks_at_once),
 		cmocka_unit_test(who_says_nothing_too_early_is_asked_later),
+		cmocka_unit_test(an_empty_service_is_not_hurried),
 		cmocka_unit_test(failures_are_borne_with_patience),
 		cmocka_unit_test(a_success_ends_the_failures),
 		cmocka_unit_test(who_went_astray_begins_anew_until_that_is_done),

@@ -58,6 +58,12 @@ memory_copy(const char *text)
 	return strdup(text);
 }
 
+void
+memory_trim(void)
+{
+	malloc_trim(0);
+}
+
 static void *
 json_take(size_t size)
 {

@@ -16,6 +16,9 @@ void *memory_resize(void *at, size_t size);
 char *memory_copy(const char *text);
 void memory_give_back(void *at);
 
+/* Gives back to the system what a large document leaves in pieces. */
+void memory_trim(void);
+
 /* From here on Jansson uses these; main thread only. */
 void memory_for_json(void);
 

@@ -40,14 +40,24 @@ mode_beside(const char *path)
 	return stat(folder, &st) == 0 && (st.st_mode & S_IWGRP) != 0 ? MODE_SHARED : MODE_ALONE;
 }
 
+/* In the place of the one that is open, which stays when that fails. */
 static bool
 open_registry(struct sync *s, struct fault *why)
 {
 	const struct registry_db_options o = { .path = s->conf->registry,
 		.key = s->conf->registry_key };
+	struct registry_db *db = registry_db_create(&o, &s->random, why);
+	struct stat st;
 
-	s->db = registry_db_create(&o, &s->random, why);
-	return s->db != NULL && sync_look(s, why);
+	if (db == NULL)
+		return false;
+	registry_db_close(s->db);
+	s->db = db;
+	if (stat(s->conf->registry, &st) == -1)
+		return fault_set(why, "%s: %s", s->conf->registry, strerror(errno));
+	s->device = st.st_dev;
+	s->inode = st.st_ino;
+	return sync_look(s, why);
 }
 
 bool
@@ -130,6 +140,7 @@ begin(struct sync *s)
 	s->cathedral_trouble = complaint_none();
 	s->reload_trouble = complaint_none();
 	s->status_trouble = complaint_none();
+	s->registry_trouble = complaint_none();
 	s->page_lines = (struct log_limit){ .interval_ns = PAGE_NS, .burst = PAGE_LINES };
 	s->watchdog_ns = notify_watchdog_interval_ms() * NS_PER_MS;
 	s->signals = -1;
@@ -210,6 +221,26 @@ take_signals(struct sync *s, struct fault *why)
 
 /* ---- the loop ---- */
 
+/* The file may be thrown away at any time; what is open would then be written for nobody. */
+static void
+mend_registry(struct sync *s, struct instant now)
+{
+	struct fault why;
+	struct stat st;
+
+	if (stat(s->conf->registry, &st) == 0 && st.st_dev == s->device && st.st_ino == s->inode)
+		return;
+	if (!open_registry(s, &why)) {
+		complaint_raise(&s->registry_trouble, LOG_LEVEL_ERROR, now.mono_ns,
+		    "the registry is gone: %s", why.text);
+		return;
+	}
+	complaint_settle(&s->registry_trouble, now.mono_ns, "there is a registry");
+	log_warn("%s was replaced: this one goes up to change %ju", s->conf->registry,
+	    (uintmax_t)s->held.until);
+	trail_hurry(&s->trail, now.mono_ns);
+}
+
 static uint64_t
 status_turn(struct sync *s, struct instant now)
 {
@@ -218,6 +249,7 @@ status_turn(struct sync *s, struct instant now)
 
 	if (status_due_ns(&s->status) > now.mono_ns)
 		return status_due_ns(&s->status);
+	mend_registry(s, now);
 	notify_status(status_line(&s->status, &s->trail, now.mono_ns, text));
 	if (status_write(&s->status, &s->trail, &s->held, now, &why))
 		complaint_settle(&s->status_trouble, now.mono_ns, "the status is written");
@@ -241,8 +273,9 @@ watchdog_turn(struct sync *s, struct instant now)
 static uint64_t
 turn(struct sync *s)
 {
-	static uint64_t (*const turns[])(struct sync *, struct instant) = { sync_feed_turn,
-		sync_reload_turn, sync_beat_turn, status_turn, watchdog_turn };
+	/* The status first: it may find that the registry has to be filled anew. */
+	static uint64_t (*const turns[])(struct sync *, struct instant) = { status_turn,
+		sync_feed_turn, sync_reload_turn, sync_beat_turn, watchdog_turn };
 	uint64_t due_ns = UINT64_MAX;
 
 	for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {

@@ -14,6 +14,7 @@
 #define PAGE_S        120 /* until all of a page came: the largest, over a slow line */
 #define DETAIL_MEMORY ((size_t)1 << 20)
 #define DETAIL_BODY   4096
+#define LARGE         (1 << 20)
 
 const char *
 sync_detail(const struct fetch_answer *a, char text[static SYNC_DETAIL])
@@ -205,6 +206,8 @@ answered(struct sync *s, const struct fetch_answer *a, struct instant now)
 		fail(s, TRAIL_NO_PAGE, a, now, text.text);
 	}
 	fetch_forget(s->feed);
+	if (a->len > LARGE)
+		memory_trim();
 }
 
 uint64_t

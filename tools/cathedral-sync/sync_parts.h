@@ -22,6 +22,8 @@ struct sync {
 	struct credentials credentials;
 	struct registry_db *db;
 	struct registry_db_state held;
+	dev_t device; /* of its file, and which one it is there */
+	ino_t inode;
 	char status_path[CONF_TEXT_MAX + 16], refused_path[CONF_TEXT_MAX + 16];
 	struct fetch_hub *hub;
 	struct fetch *feed, *beat;
@@ -30,7 +32,7 @@ struct sync {
 	char beat_body[BEAT_BODY_MAX];
 	uint64_t beat_due_ns;
 	struct complaint feed_trouble, beat_trouble, cathedral_trouble, reload_trouble,
-	    status_trouble;
+	    status_trouble, registry_trouble;
 	struct log_limit page_lines;
 	struct status status;
 	uint64_t watchdog_ns, watchdog_due_ns;

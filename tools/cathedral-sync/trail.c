@@ -56,6 +56,7 @@ struct trail_question
 trail_ask(struct trail *t, uint64_t now_ns)
 {
 	t->asking = true;
+	t->waits = t->state == TRAIL_GOES_ON;
 	t->asked_ns = now_ns;
 	t->credit_ns += now_ns - t->credited_ns;
 	t->credited_ns = now_ns;
@@ -63,12 +64,12 @@ trail_ask(struct trail *t, uint64_t now_ns)
 		t->credit_ns = PAGES_BURST * PAGE_NS;
 	t->credit_ns -= t->credit_ns < PAGE_NS ? t->credit_ns : PAGE_NS;
 	if (from_the_beginning(t))
-		return (struct trail_question){ .database = "", .wait_s = t->wait_s };
+		return (struct trail_question){ .database = "" };
 	return (struct trail_question){
 		.since = t->until,
 		.begun = t->begun,
 		.database = t->database,
-		.wait_s = t->wait_s,
+		.wait_s = t->waits ? t->wait_s : 0,
 	};
 }
 
@@ -103,7 +104,7 @@ trail_kept(struct trail *t, const struct record_page *page, uint64_t now_ns, str
 	t->state = TRAIL_GOES_ON;
 	t->next_ns = now_ns;
 	/* The service should have waited before it said that there is nothing. */
-	if (nothing && now_ns - t->asked_ns < EARLY_NS)
+	if (nothing && (t->waits || page->until == 0) && now_ns - t->asked_ns < EARLY_NS)
 		t->next_ns = now_ns + jitter(2 * EARLY_NS, random);
 	else if (t->credit_ns < PAGE_NS)
 		t->next_ns = now_ns + PAGE_NS - t->credit_ns;

@@ -30,6 +30,7 @@ struct trail {
 	uint64_t begun; /* as the page before said, while there is more */
 	bool anew;      /* all there is has to come again */
 	bool asking;    /* an answer is awaited */
+	bool waits;     /* for a change, if there is none yet */
 	uint64_t asked_ns, next_ns;
 	unsigned failures; /* in a row */
 	uint64_t credit_ns, credited_ns;
@@ -49,7 +50,7 @@ struct trail_question {
 	unsigned wait_s;
 };
 
-/* It is asked now. */
+/* It is asked now; to wait only when it is known to be well, so that this is known soon. */
 struct trail_question trail_ask(struct trail *t, uint64_t now_ns);
 
 /* Where the page stands in the row of pages that was asked for. */
