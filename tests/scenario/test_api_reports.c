@@ -30,11 +30,14 @@ is_request_line(const char *line, char route[static 128])
 	       line[end] == '\n';
 }
 
+#define ROUTES 5
+
 static void
 a_line_is_logged_for_each_request_and_tells_nothing(void **state)
 {
-	static const char *const routes[] = { "/v1/register", "/v1/flocks",
+	static const char *const routes[ROUTES] = { "/v1/register", "/v1/flocks",
 		"/v1/flocks/{flock}/devices", "/v1/flocks/{flock}/devices/{id}/approve", "-" };
+	bool seen[ROUTES] = { false };
 	struct captured c;
 	struct test_api t;
 	struct tenant anna;
@@ -56,14 +59,20 @@ a_line_is_logged_for_each_request_and_tells_nothing(void **state)
 	text = captured_text(&c);
 	captured_end(&c);
 
+	/* A line comes after its answer, so that of the next request may be there before it. */
 	for (char *line = text; *line != '\0'; line = strchr(line, '\n') + 1) {
+		size_t n = 0;
+
 		if (strncmp(line, "<6>request", 10) != 0)
 			continue;
 		assert_true(is_request_line(line, route));
-		assert_true(lines < sizeof(routes) / sizeof(routes[0]));
-		assert_string_equal(route, routes[lines++]);
+		while (n < ROUTES && (seen[n] || strcmp(route, routes[n]) != 0))
+			n++;
+		assert_true(n < ROUTES);
+		seen[n] = true;
+		lines++;
 	}
-	assert_int_equal(lines, sizeof(routes) / sizeof(routes[0]));
+	assert_int_equal(lines, ROUTES);
 	assert_null(strstr(text, anna.account));
 	assert_null(strstr(text, anna.token));
 	assert_null(strstr(text, anna.share_id));

@@ -272,6 +272,7 @@ a_queue_that_is_full_is_said_at_once(void **state)
 	(void)state;
 	test_api_prepare(&t);
 	t.options.queue_max = 2;
+	t.store_options.busy_ms = 60000; /* however long the machine takes for this crowd */
 	t.settings.account_flocks = CROWD;
 	test_api_start(&t);
 	tenant_make(&t, &anna);
@@ -447,6 +448,7 @@ a_quiet_service_shows_that_it_can_write(void **state)
 	struct vfs *vfs = vfs_make("quiet");
 	struct test_api t;
 	struct fault why;
+	unsigned silent_s;
 
 	(void)state;
 	test_api_prepare(&t);
@@ -457,7 +459,8 @@ a_quiet_service_shows_that_it_can_write(void **state)
 	assert_true(api_ready(t.api, &why));
 	test_api_pass(151); /* two rounds, and some patience */
 	assert_false(api_ready(t.api, &why));
-	assert_string_equal(why.text, "no write to the database for 151 s");
+	assert_int_equal(sscanf(why.text, "no write to the database for %u s", &silent_s), 1);
+	assert_in_range(silent_s, 151, 200); /* time passes by itself, too */
 	api_upkeep_now(t.api);
 	assert_true(api_ready(t.api, &why));
 

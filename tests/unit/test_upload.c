@@ -352,10 +352,12 @@ static bool
 file_put(const char *path, const char *text)
 {
 	FILE *file = fopen(path, "we");
+	bool written;
 
 	if (file == NULL)
 		return false;
-	return (fputs(text, file) != EOF) & (fclose(file) == 0);
+	written = fputs(text, file) != EOF;
+	return fclose(file) == 0 && written;
 }
 
 /* Root of a world of its own, in which the user and the group have the number 0. */
