@@ -73,21 +73,21 @@ ours() {
 same() {
 	[ "$(theirs)" = "$(ours)" ]
 }
-# join: DEVICE waits in FLOCK.
+# join: WAITING waits in FLOCK.
 join() {
 	head -c 32 /dev/urandom >cosk
 	ask --data-binary @cosk "/v1/flocks/$FLOCK/devices"
-	DEVICE=$(field cathedral_id)
+	WAITING=$(field cathedral_id)
 }
 approve() {
-	ask -H "x-token: $TOKEN" -X POST "/v1/flocks/$FLOCK/devices/$DEVICE/approve"
+	ask -H "x-token: $TOKEN" -X POST "/v1/flocks/$FLOCK/devices/$WAITING/approve"
 }
 delete() {
-	ask -H "x-token: $TOKEN" -X DELETE "/v1/flocks/$FLOCK/devices/$DEVICE"
+	ask -H "x-token: $TOKEN" -X DELETE "/v1/flocks/$FLOCK/devices/$WAITING"
 }
 has() {
-	[ "$DEVICE" != null ] &&
-		[ "$(registry "SELECT count(*) FROM devices WHERE id = $((16#$DEVICE))")" = "$1" ]
+	[ "$WAITING" != null ] &&
+		[ "$(registry "SELECT count(*) FROM devices WHERE id = $((16#$WAITING))")" = "$1" ]
 }
 register
 new_flock

@@ -8,11 +8,11 @@ TEST_LIMIT=300
 . "$HERE/sync.sh"
 plan 62
 
-TOKEN=a0b1c2d3e4f5a0b1c2d3e4f5a0b1c2d3
+MINE=a0b1c2d3e4f5a0b1c2d3e4f5a0b1c2d3
 mkdir liar
 start liar - "$HERE/liar.pl" liar
 wait_for 5 test -s liar/port
-put_token "$TOKEN"
+put_token "$MINE"
 say "api http://127.0.0.1:$(cat liar/port)" "wait 1s"
 start_sync
 ok $? "it starts"
@@ -70,7 +70,7 @@ grep -q '^honest .*since=0&wait=0 ' <(tail -n 8 liar/requests)
 ok $? "and then all there is has to come"
 lies database 'goes on from elsewhere' "the same for one of another database"
 lies huge 'cannot be reached: the answer is longer than it may be' "too much is not read" 15
-lies said 'cannot be reached: the answer is longer than it may be|Maximum file size exceeded' "nor what says so" 
+lies said 'cannot be reached: the answer is longer than it may be|Maximum file size exceeded' "nor what says so"
 lies heads 'cannot be reached: (the head of the answer is longer than it may be|Too large response headers)' "nor heads without end" 15
 lies swelling 'refused: a document that takes more memory than it may' "nor what swells" 30
 lies silent 'cannot be reached: Operation too slow' "silence has an end" 25
@@ -125,9 +125,9 @@ else
 	between "$left" 1 64 "and is given back"
 fi
 between "$(jq .service.refused "$STATE/registry.db.status")" 7 12 "what was refused is counted"
-grep -q "$TOKEN" sync.log
+grep -q "$MINE" sync.log
 is "$?" 1 "the token is in no log"
-is "$(awk '{ print $3 }' liar/requests | sort -u)" "$TOKEN" "but in every request"
+is "$(awk '{ print $3 }' liar/requests | sort -u)" "$MINE" "but in every request"
 kill -TERM "${PIDS[sync]}"
 finish sync 2
 is "$STATUS" 0 "it ends at once"
