@@ -116,13 +116,13 @@ ok $? "it runs all the time"
 # libcurl may keep a connection more.
 between "$(find "/proc/${PIDS[sync]}/fd" | wc -l)" $((FILES - 2)) $((FILES + 2)) "descriptors do not pile up"
 peak=$(awk '/^VmHWM/ { print int($2 / 1024) }' "/proc/${PIDS[sync]}/status")
-left=$(awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/${PIDS[sync]}/status")
-note "memory: $peak MiB at most, $left MiB now"
+resident=$(awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/${PIDS[sync]}/status")
+note "memory: $peak MiB at most, $resident MiB now"
 if [ -n "$SANITIZER" ]; then
 	skip 2 "a sanitizer needs memory of its own"
 else
 	between "$peak" 1 600 "memory has a limit"
-	between "$left" 1 64 "and is given back"
+	between "$resident" 1 64 "and is given back"
 fi
 between "$(jq .service.refused "$STATE/registry.db.status")" 7 12 "what was refused is counted"
 grep -q "$MINE" sync.log
