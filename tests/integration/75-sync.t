@@ -3,7 +3,7 @@
 #
 # cathedral-sync between a real service and a real cathedral: what was approved is in registry.db
 # within a second, and whatever is killed, restored or revoked, it comes to what the service says.
-TEST_LIMIT=300
+export TEST_LIMIT=300
 . "$(dirname "$0")/lib.sh"
 . "$HERE/api.sh"
 . "$HERE/sync.sh"

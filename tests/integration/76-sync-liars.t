@@ -3,7 +3,7 @@
 #
 # cathedral-sync and services that are broken, slow, endless or lie: what they send is refused by
 # name, the registry stays as it was, it costs little, and goes on when the truth comes back.
-TEST_LIMIT=300
+export TEST_LIMIT=300
 . "$(dirname "$0")/lib.sh"
 . "$HERE/sync.sh"
 plan 62
