@@ -22,7 +22,7 @@ PATH=$PATH:$(cd "$HERE/../../scripts" && pwd)
 export HOME=$WORK RELIQUARY_INSECURE=1
 API=http://10.9.0.2:8080 DATA=$WORK/data
 umask 022
-plan 56
+plan 52
 
 # --- the fleet ---
 
