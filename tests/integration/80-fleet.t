@@ -188,7 +188,7 @@ figures() {
 sleep 1 # the three are known everywhere
 for ((round = 0; round < ROUNDS; round++)); do
 	rm -rf guest
-	join guest 10 && approve "$ID" 10 || break
+	{ join guest 10 && approve "$ID" 10; } || break
 	tell come "$WORK/guest/$FLOCK"
 	[[ $SAID == came* ]] && echo "$SAID" >>came.txt
 	delete "$ID" || break
@@ -201,7 +201,7 @@ rm -rf guest
 join guest 10 && approve "$ID" 10 && tell come "$WORK/guest/$FLOCK" # ambries are for two
 figures went.txt "deleted until nothing is relayed by any of them" "$ROUNDS"
 for ((round = 0; round < (ROUNDS + 4) / 5; round++)); do
-	bundle && as owner reliquary-ambry-upload "$FLOCK" bundle >/dev/null || break
+	{ bundle && as owner reliquary-ambry-upload "$FLOCK" bundle >/dev/null; } || break
 	tell hold "$GENERATION"
 	[[ $SAID == held* ]] && echo "$SAID" >>held.txt
 done
