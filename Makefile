@@ -11,7 +11,8 @@ OUT    := build/$(SAN)
 BIN    := $(if $(filter none,$(SAN)),build/bin,$(OUT)/bin)
 PREFIX ?= /usr/local
 PROVE  ?= prove
-DEPS   := libsodium libevent libevent_pthreads libcrypto jansson libseccomp libsystemd
+DEPS   := libsodium libevent libevent_pthreads libcrypto jansson sqlite3 libseccomp libsystemd
+SYNC_DEPS := libcurl
 API_DEPS := libmicrohttpd gnutls sqlite3 jansson libsodium libsystemd libseccomp
 VERSION := 0.1.0
 
@@ -28,14 +29,15 @@ FLAGS  += $(FLAGS_$(SAN))
 LDHARD := -pie -Wl,-z,relro,-z,now -Wl,--build-id=sha1
 # Quiet when the packages are not there yet: "make demo" and "make test" install them first.
 FLAGS  += $(shell pkg-config --cflags $(DEPS) 2>/dev/null)
-FLAGS  += $(shell pkg-config --cflags $(API_DEPS) 2>/dev/null)
+FLAGS  += $(shell pkg-config --cflags $(API_DEPS) $(SYNC_DEPS) 2>/dev/null)
 LIBS   := $(shell pkg-config --libs $(DEPS) 2>/dev/null)
-TEST_LIBS = $(LIBS) $(API_LIBS)
+TEST_LIBS = $(LIBS) $(API_LIBS) $(SYNC_LIBS)
+SYNC_LIBS := $(shell pkg-config --libs $(SYNC_DEPS) 2>/dev/null)
 API_LIBS := $(shell pkg-config --libs $(API_DEPS) 2>/dev/null)
 
 MAINS    := $(wildcard cathedral/main.c tools/*/main.c)
-LIB_SRC  := $(filter-out %/main.c,$(wildcard base/*.c protocol/*.c protocol/*/*.c cathedral/*.c \
-              cathedral/*/*.c))
+LIB_SRC  := $(filter-out %/main.c,$(wildcard base/*.c protocol/*.c protocol/*/*.c database/*.c \
+              registry/*.c cathedral/*.c cathedral/*/*.c))
 LIB      := $(OUT)/reliquary.a
 API_SRC  := $(filter-out %/main.c,$(wildcard reliquary-api/*.c reliquary-api/*/*.c))
 API      := $(OUT)/reliquary-api.a
@@ -72,6 +74,7 @@ $(API): $(API_SRC:%.c=$(OUT)/%.o)
 
 # What is put into the program as it is (base/embed.h).
 $(OUT)/reliquary-api/store/schema.o: $(wildcard schema/reliquary/*.sql)
+$(OUT)/registry/schema.o: $(wildcard schema/registry/*.sql)
 $(OUT)/reliquary-api/handlers/openapi.o: $(wildcard docs/openapi.json)
 
 $(KIT): $(KIT_SRC:%.c=$(OUT)/%.o)
@@ -88,6 +91,8 @@ $(BIN)/cathedral: $(OUT)/cathedral/main.o $(LIB)
 	$(LINK) $^ $(LIBS) -o $@
 $(BIN)/reliquary-api: $(OUT)/reliquary-api/main.o $(API) $(LIB)
 	$(LINK) $^ $(API_LIBS) -o $@
+$(BIN)/cathedral-sync: $(OUT)/tools/cathedral-sync/main.o $(KIT) $(LIB)
+	$(LINK) $^ $(LIBS) $(SYNC_LIBS) -o $@
 $(BIN)/test-%: $(OUT)/tests/integration/%.o $(HELP) $(KIT) $(API) $(LIB)
 	$(LINK) $^ $(TEST_LIBS) -lcmocka -o $@
 $(BIN)/%: $(OUT)/tools/%/main.o $(KIT) $(LIB)
@@ -152,7 +157,8 @@ ZSH_COMPLETION  = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
 	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
-	install -m 755 $(BIN)/cathedral $(BIN)/cathedralctl $(BIN)/reliquary-api $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(BIN)/cathedral $(BIN)/cathedralctl $(BIN)/cathedral-sync \
+	    $(BIN)/reliquary-api $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(BIN)/reliquary-ambry $(BIN)/reliquary-pow $(BIN)/cathedral-probe \
 	    $(DESTDIR)$(PREFIX)/bin/
 	install -d $(DESTDIR)$(PREFIX)/share/reliquary $(BASH_COMPLETION) $(ZSH_COMPLETION)

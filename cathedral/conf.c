@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define KEY_SUFFIX ".key"
+
 static bool
 copy_word(char to[static CONF_TEXT_MAX], const char *word, struct fault *why)
 {
@@ -109,9 +111,13 @@ const struct conf_option conf_options[] = {
 	{ "listen", PARSE(conf_parse_listen), .repeats = true,
 	    .arguments = "ADDRESS:PORT [nat PORT] [clear|shroud] [advertise ADDRESS]",
 	    .help = "where devices reach it; other cathedrals talk to the first one" },
-	{ "settings", PATH(settings), .required = true, .arguments = "FILE",
+	{ "registry", PATH(registry), .arguments = "FILE",
+	    .help = "registry.db: all that the service tells, by way of cathedral-sync" },
+	{ "registry_key", PATH(registry_key), .arguments = "FILE",
+	    .help = "its key file; the registry's name with .key behind it, if this is not given" },
+	{ "settings", PATH(settings), .arguments = "FILE",
 	    .help = "flocks, their devices and ambries, and the federated cathedrals" },
-	{ "secretdir", PATH(secretdir), .required = true, .arguments = "FOLDER",
+	{ "secretdir", PATH(secretdir), .arguments = "FOLDER",
 	    .help = "flock-FLOCK/DEVICE.key and .pub below it are the devices' secrets and keys" },
 	{ "federation_secret", PATH(federation_secret), .arguments = "FILE",
 	    .help = "32 bytes that all cathedrals of a federation share" },
@@ -181,10 +187,40 @@ const struct conf_option conf_options[] = {
 /* clang-format on */
 
 static bool
+finish_registry(struct conf *c, struct fault *why)
+{
+	if (c->settings[0] != '\0' || c->secretdir[0] != '\0')
+		return fault_set(
+		    why, "registry: says already what settings and secretdir would say");
+	if (c->registry_key[0] != '\0')
+		return true;
+	if (strlen(c->registry) + strlen(KEY_SUFFIX) >= sizeof(c->registry_key))
+		return fault_set(why, "registry: the path is too long");
+	strcat(strcpy(c->registry_key, c->registry), KEY_SUFFIX);
+	return true;
+}
+
+/* Whom it serves: from registry.db or from files, and not from both. */
+static bool
+finish_source(struct conf *c, struct fault *why)
+{
+	if (c->registry[0] != '\0')
+		return finish_registry(c, why);
+	if (c->registry_key[0] != '\0')
+		return fault_set(why, "registry_key: there is no registry that it would be of");
+	if (c->settings[0] == '\0')
+		return fault_set(
+		    why, "settings: required but missing, with secretdir, or else registry");
+	return c->secretdir[0] != '\0' || fault_set(why, "secretdir: required but missing");
+}
+
+static bool
 finish(struct conf *c, struct fault *why)
 {
 	struct site_options *s = &c->site;
 
+	if (!finish_source(c, why))
+		return false;
 	if (!conf_finish_listeners(c, why))
 		return false;
 	s->mtu = c->mtu;

@@ -34,8 +34,10 @@ struct conf {
 
 	char mode[CONF_TEXT_MAX];
 	char instance[CONF_TEXT_MAX];
-	char settings[CONF_TEXT_MAX];
+	char settings[CONF_TEXT_MAX]; /* and secretdir, or else registry and its key; else empty */
 	char secretdir[CONF_TEXT_MAX];
+	char registry[CONF_TEXT_MAX];
+	char registry_key[CONF_TEXT_MAX];
 	char federation_secret[CONF_TEXT_MAX]; /* empty: none */
 	char pidfile[CONF_TEXT_MAX];           /* empty: none */
 	char control[CONF_TEXT_MAX];           /* empty: none */

@@ -31,6 +31,7 @@ struct cathedral {
 	struct conf conf;
 	struct random random;
 	struct registry_source source;
+	struct follow *follow;                  /* registry.db, if it is that */
 	struct endpoint own[2 * LISTENERS_MAX]; /* as bound, and as others see it */
 	struct pidfile pidfile;
 	struct sockets sockets;
@@ -129,7 +130,29 @@ conf_open(struct cathedral *c, const char *path, struct fault *why)
 	own_addresses(c);
 	if (c->conf.federation_secret[0] != '\0')
 		c->source.federation = c->conf.federation_secret;
-	return true;
+	if (c->conf.registry[0] == '\0')
+		return true;
+	c->follow = follow_create(c->conf.registry, c->conf.registry_key);
+	return c->follow != NULL || fault_set(why, "out of memory");
+}
+
+/* NULL with the reason; from registry.db everything that it says. */
+static struct registry *
+read_registry(const struct cathedral *c, struct fault *why)
+{
+	struct registry_touched touched = { .all = true };
+	struct registry *empty, *r;
+
+	if (c->follow == NULL)
+		return registry_load(&c->source, NULL, why);
+	empty = registry_empty(c->source.hash);
+	if (empty == NULL) {
+		fault_set(why, "out of memory");
+		return NULL;
+	}
+	r = follow_load(c->follow, &c->source, empty, &touched, why);
+	registry_free(empty);
+	return r;
 }
 
 static bool
@@ -151,7 +174,11 @@ check(const struct cathedral *c, const char *path, struct fault *why)
 
 	if (geteuid() == 0 && c->conf.user[0] != '\0' && !privileges_drop(c->conf.user, why))
 		return false;
-	r = registry_load(&c->source, NULL, why);
+	if (c->follow != NULL && !follow_is_there(c->follow)) {
+		printf("%s: fine: but %s is not there yet\n", path, c->conf.registry);
+		return true;
+	}
+	r = read_registry(c, why);
 	if (r == NULL)
 		return false;
 	counts = registry_counts(r);
@@ -200,11 +227,28 @@ open_outside(struct cathedral *c, struct fault *why)
 	return c->loop != NULL && pidfile_open(&c->pidfile, conf->pidfile, why);
 }
 
-/* As the user that will have to read the files again whenever they change. */
+/*
+ * As the user that will have to read the files again whenever they change.  Without files that are
+ * right it does not start; but registry.db is others' to fill, and may come later.
+ */
+static struct registry *
+first_registry(struct cathedral *c, struct fault *why)
+{
+	struct registry *first = read_registry(c, why);
+
+	if (first != NULL || c->follow == NULL)
+		return first;
+	log_warn("nobody is served until there is a registry: %s", why->text);
+	first = registry_empty(c->source.hash);
+	if (first == NULL)
+		fault_set(why, "out of memory");
+	return first;
+}
+
 static bool
 open_site(struct cathedral *c, struct fault *why)
 {
-	struct registry *first = registry_load(&c->source, NULL, why);
+	struct registry *first = first_registry(c, why);
 	size_t stats = (c->worker_count + 2) * sizeof(*c->stats);
 
 	if (first == NULL)
@@ -241,6 +285,7 @@ attach_loop(struct cathedral *c, struct fault *why)
 {
 	const struct loop_world world = {
 		.source = &c->source,
+		.follow = c->follow,
 		.site = c->site,
 		.sockets = &c->sockets,
 		.workers = c->workers,
@@ -275,6 +320,8 @@ announce(const struct cathedral *c)
 		    c->sockets.buffer);
 	if (!secret_locked())
 		log_warn("secrets may be written to swap: RLIMIT_MEMLOCK allows no more memory");
+	if (counts.unfederated > 0)
+		log_warn("the fleet has other cathedrals, but there is no federation secret");
 	if (counts.peers > 0 && !endpoint_is_ipv4(&site->listeners[0].main))
 		log_warn("the first listener is IPv6, but other cathedrals are told apart by IPv4");
 	log_info("cathedral " VERSION " is ready: %u worker%s, %s", c->worker_count,
@@ -291,6 +338,7 @@ cathedral_close(struct cathedral *c)
 		worker_stop(c->workers[n]);
 	loop_destroy(c->loop);
 	site_destroy(c->site);
+	follow_destroy(c->follow);
 	free(c->stats);
 	sockets_close(&c->sockets);
 	pidfile_close(&c->pidfile);
@@ -325,7 +373,7 @@ cathedral_run(struct cathedral *c, const struct options *options, struct fault *
 		return false;
 	if (!open_site(c, why))
 		return false;
-	if (c->conf.sandbox && !sandbox_enter(why))
+	if (c->conf.sandbox && !sandbox_enter(c->follow != NULL, why))
 		return false;
 	if (!start_threads(c, why) || !attach_loop(c, why))
 		return false;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/privileges.h"
 
+#include <string.h>
 #include <sys/prctl.h>
 
 #ifndef __has_feature
@@ -43,18 +44,28 @@ static const char *const allowed[] = {
 	/* who and how much */
 	"getpid", "getuid", "geteuid", "getgid", "getegid", "prlimit64", "getrlimit", "sysinfo",
 	"uname",
-	NULL,
+};
+
+static const char *const of_database[] = {
+	"pwrite64", "fdatasync", "fsync", "fchmod",
 };
 /* clang-format on */
 
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
 bool
-sandbox_enter(struct fault *why)
+sandbox_enter(bool database, struct fault *why)
 {
+	const char *names[COUNT(allowed) + COUNT(of_database) + 1];
+
 	if (SANITIZED) {
 		log_info("built with a sanitizer: system calls are not filtered");
 		return true;
 	}
-	return privileges_seccomp(allowed, why);
+	memcpy(names, allowed, sizeof(allowed));
+	memcpy(names + COUNT(allowed), of_database, sizeof(of_database));
+	names[COUNT(allowed) + (database ? COUNT(of_database) : 0)] = NULL;
+	return privileges_seccomp(names, why);
 }
 
 void

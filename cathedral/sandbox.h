@@ -7,10 +7,11 @@
 #include <stdbool.h>
 
 /*
- * From here on only the system calls that serving takes.  Builds with a sanitizer stay without,
- * and say so: it uses others.
+ * From here on only the system calls that serving takes, and, with database, those of the reader of
+ * registry.db (it writes the index of its log, and at the end what of the log is left).  Builds
+ * with a sanitizer stay without, and say so: it uses others.
  */
-bool sandbox_enter(struct fault *why);
+bool sandbox_enter(bool database, struct fault *why);
 
 /* Before the process ends: lets a leak checker, where one is built in, look at it again. */
 void sandbox_leave(void);

@@ -12,6 +12,7 @@
 #define WRITES    ACCESS_ACCOUNT, SCOPE_FULL, EFFECT_WRITES
 #define RENEWS    ACCESS_ENDED, SCOPE_FULL, EFFECT_WRITES /* expired accounts, too */
 #define CATHEDRAL ACCESS_CATHEDRAL, (enum scope)0, EFFECT_WRITES
+#define LISTENS   ACCESS_CATHEDRAL, (enum scope)0, EFFECT_WAITS
 
 #define ROW(method, path, may, body, handle)                                                       \
 	{                                                                                          \
@@ -67,6 +68,7 @@ const struct route routes[] = {
 	ROW_UPLOAD(PUT, "/v1/flocks/{a}/xflocks/{b}/ambry", handle_xambry_put, ambry_of_xflock),
 
 	ROW(GET, "/v1/cathedrals", READS, NONE, handle_cathedral_list),
+	ROW(GET, "/v1/cathedral/feed", LISTENS, NONE, handle_feed),
 	ROW(POST, "/v1/cathedral/heartbeat", CATHEDRAL, JSON, handle_heartbeat),
 
 	ROW(GET, "/v1/events", READS, NONE, handle_event_list),

@@ -206,7 +206,11 @@ loop_attach(struct loop *l, const struct loop_world *world, struct fault *why)
 {
 	unsigned slot = world->worker_count + 1;
 	struct stats *stats = &world->stats[slot];
-	struct reload_options reload = { .source = world->source, .site = world->site };
+	struct reload_options reload = {
+		.source = world->source,
+		.follow = world->follow,
+		.site = world->site,
+	};
 
 	l->world = *world;
 	l->sender = batch_sender_create(

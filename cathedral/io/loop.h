@@ -12,6 +12,7 @@
 #include "cathedral/io/sockets.h"
 #include "cathedral/io/worker.h"
 #include "cathedral/relay/site.h"
+#include "cathedral/state/follow.h"
 #include "cathedral/state/registry.h"
 #include "cathedral/state/stats.h"
 
@@ -31,6 +32,7 @@ struct loop_options {
 /* What runs by the time of loop_attach(); all borrowed. */
 struct loop_world {
 	const struct registry_source *source;
+	struct follow *follow; /* registry.db; NULL: source names files */
 	struct site *site;
 	const struct sockets *sockets;
 	struct worker *const *workers;

@@ -15,14 +15,17 @@
 #define DEBOUNCE_MAX_MS 250
 
 #define RETRY_S 5
+#define POLL_S  1
 
 struct reload {
 	struct reload_options options;
 	struct overview_reload state;
-	struct watch *watch;
+	struct watch *watch; /* of the files; NULL: registry.db is followed, by */
+	struct event *poll;  /* looking at it again and again */
 	struct event *soon, *retry;
-	uint64_t first_ns; /* of the changes that wait; 0: none waits */
-	bool settling;     /* a batch may still go by the registry before */
+	uint64_t first_ns;                 /* of the changes that wait; 0: none waits */
+	bool settling;                     /* a batch may still go by the registry before */
+	struct registry_touched unsettled; /* what such a batch may still remember */
 };
 
 /* "3 flocks", "1 flock (-2)"; returns how many bytes that took. */
@@ -63,25 +66,49 @@ reload_summary(const struct registry_counts *c, const struct registry_counts *be
 	return text;
 }
 
+/* Who could be talked to, had one the secret. */
+static void
+tell_unfederated(const struct registry_counts *before, const struct registry_counts *after)
+{
+	if (after->unfederated > 0 && before->unfederated == 0)
+		log_warn("the fleet has %zu other cathedral%s, but there is no federation secret",
+		    after->unfederated, after->unfederated == 1 ? "" : "s");
+}
+
+static void
+tell_change(struct registry_counts before, const struct registry *now, size_t pushed)
+{
+	struct registry_counts after = registry_counts(now);
+	char text[RELOAD_TEXT], version[40] = "";
+
+	if (registry_version(now) > 0)
+		snprintf(version, sizeof(version), " version %" PRIu64, registry_version(now));
+	log_info("registry%s: %s; %zu ambr%s sent unasked", version,
+	    reload_summary(&after, &before, text), pushed, pushed == 1 ? "y" : "ies");
+	tell_unfederated(&before, &after);
+}
+
 /* Puts it in force: for new packets, for what the tables hold, and for devices with old ambries. */
 static bool
-put_in_force(struct reload *r, struct registry *next, struct fault *why)
+put_in_force(struct reload *r, struct registry *next, const struct registry_touched *touched,
+    struct fault *why)
 {
 	struct site *site = r->options.site;
 	struct registry_counts before = registry_counts(publish_current(site->publish));
-	struct registry_counts after = registry_counts(next);
-	char text[RELOAD_TEXT];
 	size_t pushed;
 
 	if (!publish_swap(site->publish, next)) {
 		registry_free(next);
 		return fault_set(why, "out of memory");
 	}
+	registry_touch_also(&r->unsettled, touched);
 	r->settling = !publish_reclaim(site->publish);
-	site_purge(site);
-	pushed = pipeline_push_ambries(r->options.pipeline, clock_now());
-	log_info("registry: %s; %zu ambr%s sent unasked", reload_summary(&after, &before, text),
-	    pushed, pushed == 1 ? "y" : "ies");
+	site_purge(site, &r->unsettled);
+	if (!r->settling)
+		registry_touched_free(&r->unsettled);
+	pushed = pipeline_push_ambries(r->options.pipeline, touched, clock_now());
+	r->state.changed_s = clock_now().wall_s;
+	tell_change(before, next, pushed);
 	return true;
 }
 
@@ -89,11 +116,27 @@ static bool
 read_files(struct reload *r, struct fault *why)
 {
 	const struct registry *old = publish_current(r->options.site->publish);
+	const struct registry_touched any = { .all = true };
 	struct registry *next;
 
 	watch_renew(r->watch);
 	next = registry_load(r->options.source, old, why);
-	return next != NULL && put_in_force(r, next, why);
+	return next != NULL && put_in_force(r, next, &any, why);
+}
+
+static bool
+read_database(struct reload *r, struct fault *why)
+{
+	const struct registry *old = publish_current(r->options.site->publish);
+	struct registry_touched touched = { .all = false };
+	struct registry *next =
+	    follow_load(r->options.follow, r->options.source, old, &touched, why);
+	bool ok = next != NULL && put_in_force(r, next, &touched, why);
+
+	if (next != NULL && !ok)
+		follow_again(r->options.follow);
+	registry_touched_free(&touched);
+	return ok;
 }
 
 void
@@ -104,7 +147,8 @@ reload_settle(struct reload *r)
 	if (!r->settling || !publish_reclaim(site->publish))
 		return;
 	r->settling = false;
-	site_purge(site);
+	site_purge(site, &r->unsettled);
+	registry_touched_free(&r->unsettled);
 }
 
 /* The same fault again, when nobody asked, is no news. */
@@ -131,7 +175,7 @@ reload_run(struct reload *r, bool asked, struct fault *why)
 	evtimer_del(r->retry);
 	r->first_ns = 0;
 	notify_reloading();
-	ok = read_files(r, why);
+	ok = r->options.follow != NULL ? read_database(r, why) : read_files(r, why);
 	r->state.count++;
 	r->state.wall_s = clock_now().wall_s;
 	if (ok)
@@ -178,36 +222,65 @@ files_changed(void *arg)
 	reload_soon(arg);
 }
 
+/* What was refused is tried again by itself, and not more often than that. */
+static void
+poll_database(evutil_socket_t fd, short what, void *arg)
+{
+	struct reload *r = arg;
+	struct fault logged;
+
+	(void)fd;
+	(void)what;
+	if (evtimer_pending(r->retry, NULL) ||
+	    !follow_changed(r->options.follow, publish_current(r->options.site->publish)))
+		return;
+	reload_run(r, false, &logged);
+}
+
 const struct overview_reload *
 reload_state(const struct reload *r)
 {
 	return &r->state;
 }
 
+static bool
+begin_to_watch(struct reload *r, struct event_base *base)
+{
+	const struct timeval period = { .tv_sec = POLL_S };
+	const struct watch_options watch = {
+		.settings = r->options.source->settings,
+		.secretdir = r->options.source->secretdir,
+		.federation = r->options.source->federation,
+		.changed = files_changed,
+		.arg = r,
+	};
+
+	if (r->options.follow == NULL) {
+		r->watch = watch_create(base, &watch);
+		return r->watch != NULL;
+	}
+	r->poll = event_new(base, -1, EV_PERSIST, poll_database, r);
+	return r->poll != NULL && evtimer_add(r->poll, &period) == 0;
+}
+
 struct reload *
 reload_create(struct event_base *base, const struct reload_options *options, struct fault *why)
 {
 	struct reload *r = calloc(1, sizeof(*r));
-	const struct watch_options watch = {
-		.settings = options->source->settings,
-		.secretdir = options->source->secretdir,
-		.federation = options->source->federation,
-		.changed = files_changed,
-		.arg = r,
-	};
+	int64_t now_s = clock_now().wall_s;
 
 	if (r == NULL) {
 		fault_set(why, "out of memory");
 		return NULL;
 	}
 	r->options = *options;
-	r->state = (struct overview_reload){ .ok = true, .wall_s = clock_now().wall_s, .count = 1 };
+	r->state =
+	    (struct overview_reload){ .ok = true, .wall_s = now_s, .changed_s = now_s, .count = 1 };
 	r->soon = evtimer_new(base, reload_due, r);
 	r->retry = evtimer_new(base, reload_due, r);
-	r->watch = watch_create(base, &watch);
-	if (r->soon != NULL && r->retry != NULL && r->watch != NULL)
+	if (r->soon != NULL && r->retry != NULL && begin_to_watch(r, base))
 		return r;
-	fault_set(why, "watching for changed files: out of memory");
+	fault_set(why, "watching for changes: out of memory");
 	reload_destroy(r);
 	return NULL;
 }
@@ -218,6 +291,9 @@ reload_destroy(struct reload *r)
 	if (r == NULL)
 		return;
 	watch_destroy(r->watch);
+	registry_touched_free(&r->unsettled);
+	if (r->poll != NULL)
+		event_free(r->poll);
 	if (r->soon != NULL)
 		event_free(r->soon);
 	if (r->retry != NULL)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Keeps the registry what the files say: on request, on SIGHUP, and when they change. */
+/*
+ * Keeps the registry what the files say, or registry.db: on request, on SIGHUP, and when they
+ * change.
+ */
 #ifndef CATHEDRAL_IO_RELOAD_H
 #define CATHEDRAL_IO_RELOAD_H
 
@@ -7,6 +10,7 @@
 #include "cathedral/ops/overview.h"
 #include "cathedral/relay/pipeline.h"
 #include "cathedral/relay/site.h"
+#include "cathedral/state/follow.h"
 #include "cathedral/state/registry.h"
 
 #include <event2/event.h>
@@ -16,6 +20,7 @@ struct reload;
 
 struct reload_options {
 	const struct registry_source *source;
+	struct follow *follow; /* registry.db; NULL: it is the files that source names */
 	struct site *site;
 	struct pipeline *pipeline; /* the main thread's, for ambries */
 };
@@ -26,8 +31,8 @@ struct reload *reload_create(
 void reload_destroy(struct reload *r); /* NULL is fine */
 
 /*
- * Reads the files at once.  False, with the reason, when they are wrong: the registry stays what
- * it was, and the files are tried again every few seconds.
+ * Reads them at once.  False, with the reason, when they are wrong: the registry stays what
+ * it was, and they are tried again every few seconds.
  */
 bool reload_now(struct reload *r, struct fault *why);
 

@@ -84,8 +84,13 @@ write_tables(struct evbuffer *to, const struct overview *o)
 static void
 write_registry(struct evbuffer *to, const struct overview *o)
 {
-	struct registry_counts c = registry_counts(publish_current(o->publish));
+	const struct registry *r = publish_current(o->publish);
+	struct registry_counts c = registry_counts(r);
 
+	gauge(to, "registry_version", "how far registry.db was read, 0 when settings are",
+	    registry_version(r));
+	gauge(to, "registry_changed_timestamp_seconds",
+	    "Unix time when a registry was last put in force", (uint64_t)o->reload->changed_s);
 	gauge(to, "registry_flocks", "flocks configured", c.flocks);
 	gauge(to, "registry_devices", "devices allowed", c.devices);
 	gauge(to, "registry_xflocks", "pairs of flocks configured", c.xflocks);

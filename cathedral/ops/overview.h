@@ -30,6 +30,7 @@ struct overview_listener {
 struct overview_reload {
 	bool ok;
 	int64_t wall_s;     /* when */
+	int64_t changed_s;  /* when one was last put in force */
 	uint64_t count;     /* how often, with the first */
 	struct fault fault; /* why it was refused, when it was */
 };

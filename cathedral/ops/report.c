@@ -69,12 +69,14 @@ fill(size_t count, size_t capacity)
 static json_t *
 registry(const struct overview *o)
 {
-	struct registry_counts c = registry_counts(publish_current(o->publish));
+	const struct registry *r = publish_current(o->publish);
+	struct registry_counts c = registry_counts(r);
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "flocks", json_count(c.flocks),
-	    "devices", json_count(c.devices), "xflocks", json_count(c.xflocks), "peers",
-	    json_count(c.peers), "ambries", json_count(c.ambries), "ambry_bytes",
-	    json_count(c.ambry_bytes), "secrets_locked", secret_locked());
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "version",
+	    json_count(registry_version(r)), "changed", json_integer(o->reload->changed_s),
+	    "flocks", json_count(c.flocks), "devices", json_count(c.devices), "xflocks",
+	    json_count(c.xflocks), "peers", json_count(c.peers), "ambries", json_count(c.ambries),
+	    "ambry_bytes", json_count(c.ambry_bytes), "secrets_locked", secret_locked());
 }
 
 static json_t *
@@ -139,11 +141,12 @@ report_federation(const struct overview *o, struct instant now)
 		json_t *age =
 		    heard_ns == 0 ? json_null() : json_real((double)(now.mono_ns - heard_ns) / 1e9);
 
-		json_array_append_new(list,
-		    json_pack("{s:o, s:i, s:i, s:o, s:o, s:o}", "address", json_endpoint(&p->at),
-			"clear_port", (int)p->clear_port, "shroud_port", (int)p->shroud_port,
-			"heard", age, "offers_in", json_count(stats_get(&p->stats->offers_in)),
-			"offers_bad", json_count(stats_get(&p->stats->offers_bad))));
+		json_array_append_new(
+		    list, json_pack("{s:o, s:i, s:i, s:b, s:o, s:o, s:o}", "address",
+			      json_endpoint(&p->at), "clear_port", (int)p->clear_port,
+			      "shroud_port", (int)p->shroud_port, "draining", p->draining, "heard",
+			      age, "offers_in", json_count(stats_get(&p->stats->offers_in)),
+			      "offers_bad", json_count(stats_get(&p->stats->offers_bad))));
 	}
 	return json_pack("{s:b, s:o}", "secret", registry_federation(r)->present, "peers", list);
 }

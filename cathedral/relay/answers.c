@@ -69,7 +69,7 @@ peer_port(const struct pipeline *p, const struct registry_peer *peer, bool shrou
 {
 	uint16_t told = shrouded ? peer->shroud_port : peer->clear_port;
 
-	if (told != 0)
+	if (told != 0 || peer->only_told)
 		return told;
 	return p->site->options.listeners[0].shrouded == shrouded ? peer->at.port : 0;
 }
@@ -102,7 +102,8 @@ answer_remembrance(struct pipeline *p, const struct recipient *to)
 	remember(&o.remembrance, &l->advertised, l->advertised.port);
 	for (int heard = 1; heard >= 0; heard--) {
 		for (size_t n = 0; n < count; n++) {
-			if (is_heard(&peers[n], p->now.mono_ns) == (heard == 1))
+			if (!peers[n].draining &&
+			    is_heard(&peers[n], p->now.mono_ns) == (heard == 1))
 				remember(&o.remembrance, &peers[n].at,
 				    peer_port(p, &peers[n], l->shrouded));
 		}

@@ -223,15 +223,29 @@ push_collect(const struct tunnel *t, void *arg)
 	return true;
 }
 
+static void
+push_collect_all(struct push *push, const struct registry_touched *touched)
+{
+	struct tunnels *tunnels = push->p->site->tunnels;
+
+	if (touched == NULL || touched->all) {
+		tunnels_each(tunnels, push_collect, push);
+		return;
+	}
+	for (size_t n = 0; n < touched->count; n++)
+		tunnels_each_of(tunnels, touched->flocks[n], push_collect, push);
+}
+
 size_t
-pipeline_push_ambries(struct pipeline *p, struct instant now)
+pipeline_push_ambries(
+    struct pipeline *p, const struct registry_touched *touched, struct instant now)
 {
 	struct push push = { .p = p };
 	size_t sent = 0;
 
 	begin(p, now);
 	/* First collect, then send: nothing is sealed or sent under the tables' locks. */
-	tunnels_each(p->site->tunnels, push_collect, &push);
+	push_collect_all(&push, touched);
 	for (size_t n = 0; n < push.count; n++) {
 		const struct tunnel *t = &push.due[n];
 		struct party party;

@@ -56,8 +56,10 @@ void pipeline_look_up(
 
 /*
  * The main thread, when bundles may have changed: sends the current ambry to every local tunnel
- * whose device last said it has another generation and wants ambries.  Returns how many.
+ * of the flocks touched (NULL: of any) whose device last said it has another generation and wants
+ * ambries.  Returns how many.
  */
-size_t pipeline_push_ambries(struct pipeline *p, struct instant now);
+size_t pipeline_push_ambries(
+    struct pipeline *p, const struct registry_touched *touched, struct instant now);
 
 #endif

@@ -76,11 +76,18 @@ liturgy_stays(const struct liturgy_entry *e, void *arg)
 }
 
 void
-site_purge(struct site *s)
+site_purge(struct site *s, const struct registry_touched *touched)
 {
 	/* The visitors only read it. */
 	void *registry = (void *)(uintptr_t)publish_current(s->publish);
 
-	tunnels_each(s->tunnels, tunnel_stays, registry);
-	liturgies_each(s->liturgies, liturgy_stays, registry);
+	if (touched == NULL || touched->all) {
+		tunnels_each(s->tunnels, tunnel_stays, registry);
+		liturgies_each(s->liturgies, liturgy_stays, registry);
+		return;
+	}
+	for (size_t n = 0; n < touched->count; n++) {
+		tunnels_each_of(s->tunnels, touched->flocks[n], tunnel_stays, registry);
+		liturgies_each_of(s->liturgies, touched->flocks[n], liturgy_stays, registry);
+	}
 }

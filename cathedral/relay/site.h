@@ -71,8 +71,9 @@ size_t site_sweep(struct site *s, uint64_t now_ns);
 
 /*
  * The main thread, after publish_swap(): forgets tunnels and liturgies of devices that are gone,
- * or whose number or identity is another's now.
+ * or whose number or identity is another's now.  Looks at those of the flocks touched alone, or at
+ * all when touched is NULL.
  */
-void site_purge(struct site *s);
+void site_purge(struct site *s, const struct registry_touched *touched);
 
 #endif

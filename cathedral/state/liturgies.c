@@ -58,6 +58,7 @@ liturgies_create(size_t capacity, struct random *r)
 		.key_size = sizeof(struct key),
 		.home_size = sizeof(struct flock_id),
 		.shards = SHARDS,
+		.by_flock = true,
 	};
 
 	if (l == NULL)
@@ -340,6 +341,18 @@ liturgies_each(struct liturgies *l, liturgies_visit *visit, void *arg)
 
 	for (unsigned n = 0; (s = table_lock_nth(l->table, n)) != NULL; n++) {
 		table_walk(s, walk_entry, &w);
+		table_unlock(s);
+	}
+}
+
+void
+liturgies_each_of(struct liturgies *l, struct flock_id flock, liturgies_visit *visit, void *arg)
+{
+	struct walk w = { .liturgies = l, .visit = visit, .arg = arg };
+	struct table_shard *s;
+
+	for (unsigned n = 0; (s = table_lock_nth(l->table, n)) != NULL; n++) {
+		table_walk_flock(s, flock, walk_entry, &w);
 		table_unlock(s);
 	}
 }

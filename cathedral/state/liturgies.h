@@ -66,6 +66,10 @@ size_t liturgies_sweep(struct liturgies *l, size_t parts, uint64_t now_ns);
 typedef bool liturgies_visit(const struct liturgy_entry *entry, void *arg);
 void liturgies_each(struct liturgies *l, liturgies_visit *visit, void *arg);
 
+/* The same for the entries of one flock, in any domain: what it costs is by their number. */
+void liturgies_each_of(
+    struct liturgies *l, struct flock_id flock, liturgies_visit *visit, void *arg);
+
 size_t liturgies_count(struct liturgies *l);
 size_t liturgies_capacity(const struct liturgies *l);
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/seeded_hash.h"
+#include "base/thread.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -32,15 +33,11 @@ struct lookups *
 lookups_create(size_t slots, struct random *r)
 {
 	struct lookups *l = calloc(1, sizeof(*l) + slots * sizeof(struct slot));
-	pthread_condattr_t monotonic;
 
 	if (l == NULL)
 		return NULL;
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_mutex_init(&l->lock, NULL);
-	pthread_cond_init(&l->more, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	condition_open(&l->more);
 	l->hash = hash_key_new(r);
 	random_split(&l->random, r);
 	l->slot_count = slots;
@@ -95,15 +92,11 @@ lookups_offer(struct lookups *l, const struct lookup *what)
 static void
 wait_locked(struct lookups *l, unsigned wait_ms)
 {
-	uint64_t until_ns = clock_now().mono_ns + wait_ms * NS_PER_MS;
-	struct timespec until = {
-		.tv_sec = (time_t)(until_ns / NS_PER_S),
-		.tv_nsec = (long)(until_ns % NS_PER_S),
-	};
+	uint64_t now_ns = clock_now().mono_ns, until_ns = now_ns + wait_ms * NS_PER_MS;
 
-	while (l->waiting == 0 && !l->stopped) {
-		if (pthread_cond_timedwait(&l->more, &l->lock, &until) != 0)
-			return;
+	while (l->waiting == 0 && !l->stopped && now_ns < until_ns) {
+		condition_wait_ns(&l->more, &l->lock, until_ns - now_ns);
+		now_ns = clock_now().mono_ns;
 	}
 }
 

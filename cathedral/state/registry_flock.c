@@ -80,6 +80,26 @@ registry_flock_create(struct flock_id id, const struct registry_spec_device *dev
 	return f;
 }
 
+static bool
+same_device(const struct registry_device *a, const struct registry_device *b)
+{
+	return a->id.value == b->id.value && a->kek_number == b->kek_number && a->mbit == b->mbit &&
+	       secret_equal(&a->cs, &b->cs, sizeof(a->cs)) &&
+	       secret_equal(&a->cosk, &b->cosk, sizeof(a->cosk));
+}
+
+bool
+registry_flock_same_devices(const struct registry_flock *a, const struct registry_flock *b)
+{
+	if (a->device_count != b->device_count)
+		return false;
+	for (size_t n = 0; n < a->device_count; n++) {
+		if (!same_device(&a->devices[n], &b->devices[n]))
+			return false;
+	}
+	return true;
+}
+
 void
 registry_flock_release(struct registry_flock *f)
 {
@@ -123,6 +143,46 @@ ambries_cut(struct registry_ambries *ret, const struct bundle *whole, const stru
 	ret->bundle = slice;
 	ret->bytes = bytes;
 	ret->size = size;
+	return true;
+}
+
+bool
+registry_ambries_take(struct registry_ambries *a, uint8_t *bytes, size_t len,
+    const struct bundle *between, struct fault *why)
+{
+	struct bundle slice;
+
+	if (!bundle_parse(
+		&slice, bytes, len, between->a, between->b, &between->in_a, &between->in_b, why))
+		return false;
+	free(a->bytes);
+	a->present = true;
+	a->bundle = slice;
+	a->bytes = bytes;
+	a->size = len;
+	return true;
+}
+
+bool
+registry_ambries_copy(struct registry_ambries *ret, const struct registry_ambries *from)
+{
+	uint8_t *bytes = NULL;
+
+	if (from->present) {
+		bytes = malloc(from->size);
+		if (bytes == NULL)
+			return false;
+		memcpy(bytes, from->bytes, from->size);
+	}
+	free(ret->bytes);
+	*ret = (struct registry_ambries){
+		.present = from->present,
+		.bundle = from->bundle,
+		.bytes = bytes,
+		.size = from->size,
+	};
+	if (bytes != NULL)
+		ret->bundle.entries = bytes + (from->bundle.entries - from->bytes);
 	return true;
 }
 

@@ -117,26 +117,6 @@ read_device(const struct load *l, const struct settings_flock *f, const struct s
 	return true;
 }
 
-static bool
-same_device(const struct registry_device *a, const struct registry_device *b)
-{
-	return a->id.value == b->id.value && a->kek_number == b->kek_number && a->mbit == b->mbit &&
-	       secret_equal(&a->cs, &b->cs, sizeof(a->cs)) &&
-	       secret_equal(&a->cosk, &b->cosk, sizeof(a->cosk));
-}
-
-static bool
-same_devices(const struct registry_flock *a, const struct registry_flock *b)
-{
-	if (a->device_count != b->device_count)
-		return false;
-	for (size_t n = 0; n < a->device_count; n++) {
-		if (!same_device(&a->devices[n], &b->devices[n]))
-			return false;
-	}
-	return true;
-}
-
 /* Whether what is kept of a bundle is what the file of that name (empty: none) holds now. */
 static bool
 same_ambries(const struct load *l, const struct registry_ambries *kept, const char *name)
@@ -205,7 +185,8 @@ load_flock(struct load *l, const struct settings_flock *from)
 		return false;
 	if (l->old != NULL)
 		old = registry_flock_find(l->old, from->id);
-	if (old != NULL && same_devices(old, f) && same_ambries(l, &old->ambries, from->ambry)) {
+	if (old != NULL && registry_flock_same_devices(old, f) &&
+	    same_ambries(l, &old->ambries, from->ambry)) {
 		registry_flock_release(f);
 		f = old;
 		f->references++;

@@ -15,6 +15,7 @@ struct table_shard {
 	_Alignas(64) pthread_mutex_t lock;
 	struct table *table;
 	uint32_t *buckets;
+	uint32_t *flocks;    /* heads of the chains of flocks, as many as buckets; or NULL */
 	uint8_t *slots;      /* slot n at n * stride; slot 0 is not used */
 	uint32_t used;       /* slots ever handed out */
 	uint32_t free_first; /* chain of slots given back */
@@ -26,6 +27,7 @@ struct table_shard {
 
 struct table {
 	size_t entry_size, key_size, home_size, stride;
+	size_t links_at; /* in a slot, struct links; 0: there are none */
 	uint32_t shard_slots, bucket_mask;
 	unsigned shard_count;
 	struct hash_key hash;
@@ -40,6 +42,14 @@ struct slot {
 	uint32_t live;
 };
 
+/*
+ * Behind an entry whose flock matters: the entries of a flock hang together in each shard, with
+ * those of flocks that have the same place by chance.  0 ends the chain; back is 0 for the first.
+ */
+struct links {
+	uint32_t next, back;
+};
+
 static struct slot *
 slot_at(const struct table_shard *s, uint32_t n)
 {
@@ -50,6 +60,12 @@ static void *
 slot_entry(struct slot *slot)
 {
 	return slot + 1;
+}
+
+static struct links *
+links_of(const struct table_shard *s, uint32_t n)
+{
+	return (struct links *)(void *)((uint8_t *)slot_at(s, n) + s->table->links_at);
 }
 
 static uint32_t
@@ -76,11 +92,13 @@ shards_init(struct table *t)
 {
 	size_t bucket_bytes = ((size_t)t->bucket_mask + 1) * sizeof(uint32_t);
 	size_t slot_bytes = ((size_t)t->shard_slots + 1) * t->stride;
+	size_t flock_bytes;
 	uint8_t *at;
 
 	bucket_bytes = (bucket_bytes + 63) & ~(size_t)63;
 	slot_bytes = (slot_bytes + 63) & ~(size_t)63;
-	t->map_size = t->shard_count * (bucket_bytes + slot_bytes);
+	flock_bytes = t->links_at > 0 ? bucket_bytes : 0;
+	t->map_size = t->shard_count * (bucket_bytes + flock_bytes + slot_bytes);
 	at = mmap(NULL, t->map_size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
@@ -95,8 +113,10 @@ shards_init(struct table *t)
 		pthread_mutex_init(&s->lock, NULL);
 		s->table = t;
 		s->buckets = (uint32_t *)(void *)at;
-		s->slots = at + bucket_bytes;
-		at += bucket_bytes + slot_bytes;
+		if (flock_bytes > 0)
+			s->flocks = (uint32_t *)(void *)(at + bucket_bytes);
+		s->slots = at + bucket_bytes + flock_bytes;
+		at += bucket_bytes + flock_bytes + slot_bytes;
 	}
 	return true;
 }
@@ -114,6 +134,10 @@ table_create(const struct table_shape *shape, struct hash_key hash)
 	t->key_size = shape->key_size;
 	t->home_size = shape->home_size > 0 ? shape->home_size : shape->key_size;
 	t->stride = (sizeof(struct slot) + shape->entry_size + 7) & ~(size_t)7;
+	if (shape->by_flock) {
+		t->links_at = t->stride;
+		t->stride += sizeof(struct links);
+	}
 	t->shard_count = shape->shards;
 	t->shard_slots = shard_share(shape->capacity, shape->shards);
 	t->bucket_mask = power_of_two(t->shard_slots) - 1;
@@ -203,6 +227,58 @@ slot_take(struct table_shard *s)
 	return ++s->used;
 }
 
+/* ---- chains of flocks ---- */
+
+static uint32_t *
+chain_of(struct table_shard *s, struct flock_id flock)
+{
+	const struct table *t = s->table;
+	struct flock_id base = flock_base(flock);
+
+	return &s->flocks[seeded_hash(&t->hash, &base, sizeof(base)) & t->bucket_mask];
+}
+
+static struct flock_id
+flock_of(const struct table_shard *s, uint32_t n)
+{
+	struct flock_id flock;
+
+	memcpy(&flock, slot_entry(slot_at(s, n)), sizeof(flock));
+	return flock;
+}
+
+static void
+chain_add(struct table_shard *s, uint32_t n)
+{
+	uint32_t *first;
+
+	if (s->flocks == NULL)
+		return;
+	first = chain_of(s, flock_of(s, n));
+	*links_of(s, n) = (struct links){ .next = *first };
+	if (*first != 0)
+		links_of(s, *first)->back = n;
+	*first = n;
+}
+
+static void
+chain_remove(struct table_shard *s, uint32_t n)
+{
+	struct links links;
+
+	if (s->flocks == NULL)
+		return;
+	links = *links_of(s, n);
+	if (links.next != 0)
+		links_of(s, links.next)->back = links.back;
+	if (links.back != 0)
+		links_of(s, links.back)->next = links.next;
+	else
+		*chain_of(s, flock_of(s, n)) = links.next;
+}
+
+/* ---- entries ---- */
+
 void *
 table_insert(struct table_shard *s, const void *key)
 {
@@ -219,6 +295,7 @@ table_insert(struct table_shard *s, const void *key)
 	slot->live = 1;
 	slot->next = *bucket;
 	*bucket = n;
+	chain_add(s, n);
 	s->live++;
 	return slot_entry(slot);
 }
@@ -230,6 +307,7 @@ table_remove(struct table_shard *s, void *entry)
 	uint32_t n = (uint32_t)((size_t)((uint8_t *)slot - s->slots) / s->table->stride);
 	uint32_t *link = bucket_of(s, entry);
 
+	chain_remove(s, n);
 	while (*link != n)
 		link = &slot_at(s, *link)->next;
 	*link = slot->next;
@@ -288,6 +366,25 @@ size_t
 table_walk(struct table_shard *s, table_gone *gone, void *arg)
 {
 	return visit_slots(s, 1, s->used, gone, arg);
+}
+
+size_t
+table_walk_flock(struct table_shard *s, struct flock_id flock, table_gone *gone, void *arg)
+{
+	size_t removed = 0;
+	uint32_t next;
+
+	for (uint32_t n = *chain_of(s, flock); n != 0; n = next) {
+		void *entry = slot_entry(slot_at(s, n));
+
+		next = links_of(s, n)->next;
+		if (flock_equal(flock_base(flock_of(s, n)), flock_base(flock)) &&
+		    gone(entry, arg)) {
+			table_remove(s, entry);
+			removed++;
+		}
+	}
+	return removed;
 }
 
 size_t

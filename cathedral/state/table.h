@@ -10,6 +10,7 @@
 #ifndef CATHEDRAL_STATE_TABLE_H
 #define CATHEDRAL_STATE_TABLE_H
 
+#include "base/ids.h"
 #include "base/seeded_hash.h"
 
 #include <stdbool.h>
@@ -25,6 +26,7 @@ struct table_shape {
 	size_t key_size;
 	size_t home_size; /* so many first bytes of the key choose the shard; 0: all of them */
 	unsigned shards;  /* a power of two */
+	bool by_flock;    /* keys begin with a flock: table_walk_flock() finds those of one */
 };
 
 /* NULL when there is no memory. */
@@ -60,6 +62,9 @@ struct table_shard *table_lock_nth(struct table *t, unsigned n);
 
 /* Every entry of the locked shard; those for which gone() says true are removed. */
 size_t table_walk(struct table_shard *s, table_gone *gone, void *arg);
+
+/* The same for the entries of one flock, in any of its domains; looks at few others. */
+size_t table_walk_flock(struct table_shard *s, struct flock_id flock, table_gone *gone, void *arg);
 
 size_t table_count(struct table *t); /* live entries, all shards */
 size_t table_capacity(const struct table *t);

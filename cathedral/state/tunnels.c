@@ -26,6 +26,7 @@ tunnels_create(size_t capacity, uint32_t per_device, struct random *r)
 		.entry_size = sizeof(struct tunnel),
 		.key_size = sizeof(struct tunnel_key),
 		.shards = SHARDS,
+		.by_flock = true,
 	};
 
 	if (t == NULL)
@@ -250,6 +251,18 @@ tunnels_each(struct tunnels *t, tunnels_visit *visit, void *arg)
 
 	for (unsigned n = 0; (s = table_lock_nth(t->table, n)) != NULL; n++) {
 		table_walk(s, walk_entry, &w);
+		table_unlock(s);
+	}
+}
+
+void
+tunnels_each_of(struct tunnels *t, struct flock_id flock, tunnels_visit *visit, void *arg)
+{
+	struct walk w = { .tunnels = t, .visit = visit, .arg = arg };
+	struct table_shard *s;
+
+	for (unsigned n = 0; (s = table_lock_nth(t->table, n)) != NULL; n++) {
+		table_walk_flock(s, flock, walk_entry, &w);
 		table_unlock(s);
 	}
 }

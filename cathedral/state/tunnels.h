@@ -110,6 +110,9 @@ size_t tunnels_sweep(struct tunnels *t, size_t parts, uint64_t now_ns);
 typedef bool tunnels_visit(const struct tunnel *tunnel, void *arg);
 void tunnels_each(struct tunnels *t, tunnels_visit *visit, void *arg);
 
+/* The same for the entries of one flock, in any domain: what it costs is by their number. */
+void tunnels_each_of(struct tunnels *t, struct flock_id flock, tunnels_visit *visit, void *arg);
+
 size_t tunnels_count(struct tunnels *t);
 size_t tunnels_capacity(const struct tunnels *t);
 

@@ -157,6 +157,14 @@ bundle_place(const struct bundle *b, struct flock_id flock, struct tunnel_id tun
 	return true;
 }
 
+static void
+head_decode(struct bundle_head *ret, struct cursor *c)
+{
+	ret->expires = cursor_be16(c);
+	ret->generation = cursor_be32(c);
+	cursor_take(c, ret->seed, sizeof(ret->seed));
+}
+
 struct check {
 	struct cursor c;
 	size_t number; /* of the entry, from 1, as people count */
@@ -196,9 +204,7 @@ bundle_parse(struct bundle *ret, const uint8_t *bytes, size_t len, struct flock_
 	if (len != size)
 		return fault_set(why, "%zu bytes where %zu were expected", len, size);
 
-	p.head.expires = cursor_be16(&k.c);
-	p.head.generation = cursor_be32(&k.c);
-	cursor_take(&k.c, p.head.seed, sizeof(p.head.seed));
+	head_decode(&p.head, &k.c);
 	p.entries = k.c.at;
 	p.count = k.c.left / BUNDLE_ENTRY_SIZE;
 
@@ -238,6 +244,24 @@ bundle_peek(const uint8_t *bytes, size_t len, struct flock_id *a, struct flock_i
 }
 
 bool
+bundle_outline(
+    struct bundle *ret, const uint8_t *beginning, size_t len, struct flock_id a, struct flock_id b)
+{
+	struct cursor c = cursor_over(beginning, len);
+	struct bundle p = { .a = flock_base(a), .b = flock_base(b) };
+
+	p.in_a = kek_set_all();
+	p.in_b = kek_set_all();
+	p.count = entry_count(within_one_flock(&p), &p.in_a, &p.in_b);
+	head_decode(&p.head, &c);
+	p.b_first = cursor_be64(&c) == p.b.value && !within_one_flock(&p);
+	if (!cursor_ok(&c))
+		return false;
+	*ret = p;
+	return true;
+}
+
+bool
 bundle_entry_decode(struct bundle_entry *ret, const uint8_t *bytes, size_t len)
 {
 	struct cursor c = cursor_over(bytes, len);
@@ -266,22 +290,70 @@ bundle_find(const struct bundle *b, struct flock_id flock, struct tunnel_id tunn
 	return cursor_ok(&c) && bundle_entry_decode(ret, c.at, c.left);
 }
 
+/* The part of a bundle between these numbers, without entries of its own. */
+static struct bundle
+bundle_part(const struct bundle *b, const struct kek_set *in_a, const struct kek_set *in_b)
+{
+	struct bundle part = *b;
+
+	part.in_a = kek_set_both(&b->in_a, in_a);
+	part.in_b = within_one_flock(b) ? part.in_a : kek_set_both(&b->in_b, in_b);
+	return part;
+}
+
+struct runs {
+	const struct bundle *from;
+	bool (*run)(void *arg, size_t place, size_t count);
+	void *arg;
+	size_t place, count; /* of the one that grows */
+};
+
+static bool
+entry_join_run(void *arg, struct flock_id flock, struct tunnel_id tunnel)
+{
+	struct runs *r = arg;
+	size_t place;
+
+	if (!bundle_place(r->from, flock, tunnel, &place))
+		return false;
+	if (r->count > 0 && place == r->place + r->count) {
+		r->count++;
+		return true;
+	}
+	if (r->count > 0 && !r->run(r->arg, r->place, r->count))
+		return false;
+	r->place = place;
+	r->count = 1;
+	return true;
+}
+
+bool
+bundle_runs(const struct bundle *b, const struct kek_set *in_a, const struct kek_set *in_b,
+    bool (*run)(void *arg, size_t place, size_t count), void *arg)
+{
+	const struct bundle part = bundle_part(b, in_a, in_b);
+	struct runs r = { .from = b, .run = run, .arg = arg };
+
+	if (!entries_each(&part, entry_join_run, &r))
+		return false;
+	return r.count == 0 || run(arg, r.place, r.count);
+}
+
 struct copy {
 	const struct bundle *from;
 	struct writer w;
 };
 
 static bool
-entry_copy(void *arg, struct flock_id flock, struct tunnel_id tunnel)
+run_copy(void *arg, size_t place, size_t count)
 {
 	struct copy *copy = arg;
-	struct bundle_entry e;
-	uint8_t bytes[BUNDLE_ENTRY_SIZE];
+	struct cursor c = cursor_over(copy->from->entries, copy->from->count * BUNDLE_ENTRY_SIZE);
 
-	if (!bundle_find(copy->from, flock, tunnel, &e))
+	cursor_skip(&c, place * BUNDLE_ENTRY_SIZE);
+	if (!cursor_ok(&c) || c.left < count * BUNDLE_ENTRY_SIZE)
 		return false;
-	bundle_entry_encode(&e, bytes);
-	writer_put(&copy->w, bytes, sizeof(bytes));
+	writer_put(&copy->w, c.at, count * BUNDLE_ENTRY_SIZE);
 	return true;
 }
 
@@ -289,16 +361,12 @@ size_t
 bundle_slice(const struct bundle *b, const struct kek_set *in_a, const struct kek_set *in_b,
     uint8_t *out, size_t size)
 {
-	struct bundle part = *b;
 	struct copy copy = { .from = b, .w = writer_over(out, size) };
 	uint8_t head[BUNDLE_HEAD_SIZE];
 
-	part.in_a = kek_set_both(&b->in_a, in_a);
-	part.in_b = within_one_flock(b) ? part.in_a : kek_set_both(&b->in_b, in_b);
-
 	bundle_head_encode(&b->head, head);
 	writer_put(&copy.w, head, sizeof(head));
-	if (!entries_each(&part, entry_copy, &copy) || copy.w.failed)
+	if (!bundle_runs(b, in_a, in_b, run_copy, &copy) || copy.w.failed)
 		return 0;
 	return size - copy.w.left;
 }

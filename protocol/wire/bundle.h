@@ -86,6 +86,24 @@ bool bundle_find(const struct bundle *b, struct flock_id flock, struct tunnel_id
 bool bundle_place(
     const struct bundle *b, struct flock_id flock, struct tunnel_id tunnel, size_t *place);
 
+/* The head, and the flock that the first entry names. */
+#define BUNDLE_OUTLINE_SIZE (BUNDLE_HEAD_SIZE + 8)
+
+/*
+ * The outline of a whole bundle that was found good before and lies somewhere else, from its first
+ * BUNDLE_OUTLINE_SIZE bytes: head, sides and number of entries, but no entries.
+ */
+bool bundle_outline(
+    struct bundle *ret, const uint8_t *beginning, size_t len, struct flock_id a, struct flock_id b);
+
+/*
+ * The entries between the numbers given, as bundle_slice() takes them: run() is called, in order,
+ * for each row of entries that follow one another, with the place of the first, counted from 0, and
+ * how many they are.  False when run() said so.
+ */
+bool bundle_runs(const struct bundle *b, const struct kek_set *in_a, const struct kek_set *in_b,
+    bool (*run)(void *arg, size_t place, size_t count), void *arg);
+
 /* Reads one entry; false when there are not enough bytes. */
 bool bundle_entry_decode(struct bundle_entry *ret, const uint8_t *bytes, size_t len);
 

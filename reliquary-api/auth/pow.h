@@ -8,7 +8,7 @@
 #define RELIQUARY_API_AUTH_POW_H
 
 #include "base/random.h"
-#include "reliquary-api/auth/vault.h"
+#include "database/vault.h"
 
 #include <stdbool.h>
 #include <stdint.h>

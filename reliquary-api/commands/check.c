@@ -93,7 +93,7 @@ check_database(struct office *o, struct fault *why)
 static bool
 check(struct office *o, struct fault *why)
 {
-	struct store_version v;
+	struct schema_version v;
 	char at[ENDPOINT_TEXT];
 
 	if (!check_certificates(o, why))

@@ -73,7 +73,7 @@ ground_become_user(const struct office *o, struct fault *why)
 
 /* What is lost with it is said before anything is made in its place. */
 static bool
-key_open(struct office *o, const struct store_version *v, struct fault *why)
+key_open(struct office *o, const struct schema_version *v, struct fault *why)
 {
 	if (v->have > 0)
 		return office_open_vault(o, why);
@@ -119,7 +119,7 @@ has_bundles(const char *folder)
 }
 
 bool
-ground_check_lost(const struct office *o, const struct store_version *v, struct fault *why)
+ground_check_lost(const struct office *o, const struct schema_version *v, struct fault *why)
 {
 	if (v->have > 0 || !has_bundles(o->bundles))
 		return true;
@@ -132,7 +132,7 @@ ground_check_lost(const struct office *o, const struct store_version *v, struct 
 bool
 ground_open(struct office *o, bool *first, struct fault *why)
 {
-	struct store_version v;
+	struct schema_version v;
 
 	umask(077);
 	if (!check_folder(o, why) || !office_lock(o, why) || !store_version(&o->options, &v, why) ||

@@ -21,7 +21,7 @@ bool ground_become_user(const struct office *o, struct fault *why);
  * Without a database (v) there must be no bundles: a new one would own none of them, and upkeep
  * would remove them all within a minute.
  */
-bool ground_check_lost(const struct office *o, const struct store_version *v, struct fault *why);
+bool ground_check_lost(const struct office *o, const struct schema_version *v, struct fault *why);
 
 /*
  * Takes the folder for this process, and opens key file and database; makes the database, and the

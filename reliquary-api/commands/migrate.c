@@ -8,7 +8,7 @@
 static bool
 migrate(struct office *o, struct fault *why)
 {
-	struct store_version v;
+	struct schema_version v;
 
 	if (!store_version(&o->options, &v, why))
 		return false;

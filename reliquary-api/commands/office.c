@@ -70,7 +70,7 @@ office_become_owner(const struct office *o, struct fault *why)
 static bool
 check_version(const struct office *o, struct fault *why)
 {
-	struct store_version v;
+	struct schema_version v;
 
 	if (!store_version(&o->options, &v, why))
 		return false;

@@ -7,7 +7,7 @@
 #define RELIQUARY_API_COMMANDS_OFFICE_H
 
 #include "base/random.h"
-#include "reliquary-api/auth/vault.h"
+#include "database/vault.h"
 #include "reliquary-api/commands/invocation.h"
 #include "reliquary-api/conf.h"
 #include "reliquary-api/store/store.h"

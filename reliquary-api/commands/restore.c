@@ -6,7 +6,7 @@
 #include "reliquary-api/commands/ground.h"
 #include "reliquary-api/commands/office.h"
 #include "reliquary-api/http/upload.h"
-#include "reliquary-api/store/cathedrals.h"
+#include "reliquary-api/store/feed.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -80,7 +80,7 @@ check_fresh(struct restoring *r, struct session *session, struct fault *why)
 static bool
 copy_backup(const struct restoring *r, const struct store_options *from, struct fault *why)
 {
-	struct store_version v;
+	struct schema_version v;
 
 	if (!store_version(from, &v, why))
 		return false;
@@ -136,7 +136,7 @@ static void
 fold(struct office *o)
 {
 	struct session *session = NULL;
-	struct store_version v;
+	struct schema_version v;
 	struct store *store;
 	struct fault ignored;
 	uint64_t left;

@@ -7,6 +7,7 @@
 #include "reliquary-api/commands/ground.h"
 #include "reliquary-api/commands/office.h"
 #include "reliquary-api/commands/sandbox.h"
+#include "reliquary-api/handlers/feed_pages.h"
 #include "reliquary-api/http/listen.h"
 #include "reliquary-api/routes.h"
 #include "reliquary-api/service/admin.h"
@@ -31,6 +32,7 @@ struct service {
 	int listen_fd;
 	struct endpoint where;
 	struct pow_load *load;
+	struct feed_pages *pages;
 	struct site site;
 	struct api *api;
 	struct server *server;
@@ -108,10 +110,14 @@ open_api(struct service *s, struct fault *why)
 	memcpy(o.rates, c->rates, sizeof(o.rates));
 	s->load = pow_load_create(
 	    (unsigned)c->pow_bits, (unsigned)c->pow_bits_most, (unsigned)c->pow_calm);
-	if (s->load == NULL)
+	s->pages = feed_pages_create();
+	if (s->load == NULL || s->pages == NULL)
 		return fault_set(why, "out of memory");
-	s->site =
-	    (struct site){ .settings = &c->settings, .vault = s->office.vault, .load = s->load };
+	s->site = (struct site){ .settings = &c->settings,
+		.vault = s->office.vault,
+		.load = s->load,
+		.bundles = s->office.bundles,
+		.pages = s->pages };
 	s->api = api_create(&o, &s->office.random, why);
 	return s->api != NULL;
 }
@@ -312,6 +318,7 @@ service_close(struct service *s)
 	admin_destroy(s->admin);
 	server_destroy(s->server);
 	api_destroy(s->api);
+	feed_pages_destroy(s->pages);
 	pow_load_destroy(s->load);
 	if (s->listen_fd != -1)
 		close(s->listen_fd);

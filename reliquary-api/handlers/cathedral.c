@@ -5,6 +5,7 @@
 #include "reliquary-api/handlers/listing.h"
 #include "reliquary-api/http/fields.h"
 #include "reliquary-api/store/cathedrals.h"
+#include "reliquary-api/store/feed.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,7 +110,7 @@ handle_heartbeat(const struct call *c)
 		FIELD_UINT_INTO("load", &beat.load, 0, LOAD_MAX), FIELD_END };
 	struct cathedral_row row;
 	enum store_result result;
-	uint64_t change = 0;
+	uint64_t change = 0, forgotten;
 	struct reply refused;
 
 	if (!fields_read(c->rq->json, fields, &refused))
@@ -121,7 +122,7 @@ handle_heartbeat(const struct call *c)
 	if (result == STORE_OK)
 		result = cathedral_get(c->store, c->cathedral.name, &row);
 	if (result == STORE_OK)
-		result = change_last(c->store, &change);
+		result = change_bounds(c->store, &change, &forgotten);
 	if (result != STORE_OK)
 		return reply_store(result, "cathedral");
 	return reply_json(200, json_pack("{s:s, s:I}", "state",

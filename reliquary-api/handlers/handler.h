@@ -9,8 +9,9 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "database/vault.h"
 #include "reliquary-api/auth/pow.h"
-#include "reliquary-api/auth/vault.h"
+#include "reliquary-api/auth/secret_kind.h"
 #include "reliquary-api/handlers/settings.h"
 #include "reliquary-api/http/reply.h"
 #include "reliquary-api/http/request.h"
@@ -21,11 +22,15 @@
 
 #include <stdbool.h>
 
+struct feed_pages;
+
 /* The same for all calls; read by any thread. */
 struct site {
 	const struct settings *settings;
 	const struct vault *vault;
 	struct pow_load *load;
+	const char *bundles;      /* folder */
+	struct feed_pages *pages; /* NULL: each is made anew */
 };
 
 struct call {
@@ -36,6 +41,8 @@ struct call {
 	struct instant now;
 	struct caller who;              /* ACCESS_ACCOUNT, ACCESS_ENDED */
 	struct cathedral_row cathedral; /* ACCESS_CATHEDRAL */
+	bool may_wait;                  /* EFFECT_WAITS: the time is not over */
+	bool again;                     /* EFFECT_WAITS: of a later moment, after a 503 */
 };
 
 enum access {
@@ -55,7 +62,11 @@ enum body {
 #define BODY_JSON_MAX 16384
 #define BODY_RAW_MAX  4096
 
-enum effect { EFFECT_READS = 0, EFFECT_WRITES };
+enum effect {
+	EFFECT_READS = 0,
+	EFFECT_WAITS, /* reads, and may answer reply_not_yet() while call.may_wait */
+	EFFECT_WRITES
+};
 
 /*
  * Before the first byte of an upload: may it come?  rq->length is known to be size.  On true the

@@ -56,6 +56,7 @@ struct reply handle_xflock_delete(const struct call *c);
 
 /* cathedral.c */
 struct reply handle_cathedral_list(const struct call *c);
+struct reply handle_feed(const struct call *c);
 struct reply handle_heartbeat(const struct call *c);
 
 /* event.c */

@@ -150,6 +150,12 @@ reply_fixed(const char *type, const char *bytes, size_t len)
 }
 
 struct reply
+reply_not_yet(unsigned wait_s)
+{
+	return (struct reply){ .wait_s = wait_s };
+}
+
+struct reply
 reply_empty(void)
 {
 	return (struct reply){ .status = 204 };
@@ -212,12 +218,25 @@ reply_unknown(const char *what)
 	return reply_problem(404, "not-found", "there is no such %s", what);
 }
 
+struct reply
+reply_shared(unsigned status, struct shared_text *t)
+{
+	return (struct reply){
+		.status = status, .type = JSON_TYPE, .shared = t, .secret = shared_text_secret(t)
+	};
+}
+
 bool
 reply_render(const struct reply *r, const char **ret, size_t *len, bool *owned)
 {
 	struct json_text t = { .secret = r->secret };
 
 	*owned = r->json != NULL;
+	if (r->shared != NULL) {
+		*ret = shared_text_bytes(r->shared);
+		*len = shared_text_len(r->shared);
+		return true;
+	}
 	if (r->json == NULL) {
 		const char *body = r->text != NULL ? r->text : r->fixed;
 
@@ -253,5 +272,6 @@ reply_free(struct reply *r)
 		json_decref(r->json);
 		free(r->text);
 	}
+	shared_text_release(r->shared);
 	*r = (struct reply){ 0 };
 }

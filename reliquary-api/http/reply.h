@@ -7,6 +7,7 @@
 #define RELIQUARY_API_HTTP_REPLY_H
 
 #include "reliquary-api/http/json_text.h"
+#include "reliquary-api/http/shared_text.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -16,13 +17,15 @@
 
 struct reply {
 	unsigned status;
-	json_t *json;      /* owned; NULL: text or nothing */
-	char *text;        /* owned (malloc'd); answered as text/plain unless type says otherwise */
-	const char *type;  /* content type of text; NULL: text/plain; static */
-	const char *fixed; /* static bytes instead of text, never freed */
+	json_t *json;     /* owned; NULL: text or nothing */
+	char *text;       /* owned (malloc'd); answered as text/plain unless type says otherwise */
+	const char *type; /* content type of text; NULL: text/plain; static */
+	struct shared_text *shared; /* held; instead of text */
+	const char *fixed;          /* static bytes instead of text, never freed */
 	size_t fixed_len;
 	unsigned retry_after_s; /* Retry-After, 0 without */
 	char allow[64];         /* Allow, "" without */
+	unsigned wait_s;        /* reply_not_yet() */
 	bool replayed;          /* Idempotency-Replayed: true */
 	bool secret;            /* holds a secret: wiped when freed, Cache-Control: no-store */
 };
@@ -36,6 +39,9 @@ struct reply reply_secret(unsigned status, json_t *json);
 /* What was written as JSON at once; takes t over and ends it. */
 struct reply reply_written(unsigned status, struct json_text *t);
 
+/* The same, where others hold it, too; takes over what the caller holds. */
+struct reply reply_shared(unsigned status, struct shared_text *t);
+
 /* One line for people, a line end is added. */
 struct reply reply_text(unsigned status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -44,6 +50,12 @@ struct reply reply_text(unsigned status, const char *format, ...)
 struct reply reply_fixed(const char *type, const char *bytes, size_t len);
 
 struct reply reply_empty(void); /* 204 */
+
+/*
+ * No answer yet: the handler wants to be asked again when something has changed, or at the latest
+ * after so many seconds.  Status is 0.
+ */
+struct reply reply_not_yet(unsigned wait_s);
 
 /*
  * kind: a word of the list in docs/api.md; detail: a sentence for the person who reads it, cut at

@@ -30,7 +30,7 @@ struct exchange {
 
 enum server_next {
 	SERVER_REPLY = 0, /* the reply is there */
-	SERVER_LATER,     /* somebody calls server_resume() when it is */
+	SERVER_LATER,     /* somebody calls server_resume() when it is, or server_run_again() */
 };
 
 struct server_calls {
@@ -39,7 +39,7 @@ struct server_calls {
 	 * into rq.upload when that was set), false to send the reply at once.  Must not wait.
 	 */
 	bool (*begin)(struct exchange *x, void *arg);
-	/* The body is there whole.  Must not wait. */
+	/* The body is there whole, or server_run_again() was called.  Must not wait. */
 	enum server_next (*run)(struct exchange *x, void *arg);
 	/* The answer went out, or the client went away; called once for every begin(). */
 	void (*done)(struct exchange *x, uint64_t now_ns, void *arg);
@@ -81,13 +81,16 @@ struct endpoint server_where(const struct server *s);
 /* Sends x->reply; any thread, once after SERVER_LATER. */
 void server_resume(struct exchange *x);
 
+/* Instead of that: what was waited for has come, and run() is called once more. */
+void server_run_again(struct exchange *x);
+
 /* Reads the certificate files again, for handshakes from now on; the old ones stay on failure. */
 bool server_reload_tls(struct server *s, struct fault *why);
 
 /* No new connections; what is being served is finished. */
 void server_drain(struct server *s);
 
-/* After everything handed out with SERVER_LATER was resumed. */
+/* After everything handed out with SERVER_LATER was resumed or run again. */
 void server_destroy(struct server *s);
 
 void server_counts(const struct server *s, struct server_counts *ret);

@@ -24,7 +24,7 @@ enum phase {
 };
 
 /* Who comes second, the one that suspends the connection or the one that resumes it, wakes it. */
-enum later { LATER_RUNNING = 0, LATER_SUSPENDED, LATER_READY };
+enum later { LATER_RUNNING = 0, LATER_SUSPENDED, LATER_READY, LATER_AGAIN };
 
 /* One request on its way through the library. */
 struct passage {
@@ -41,6 +41,12 @@ struct passage {
 	size_t body_room;
 	struct answer answer;
 };
+
+static bool
+later_is(struct passage *p, enum later what)
+{
+	return atomic_load_explicit(&p->later, memory_order_acquire) == (int)what;
+}
 
 /* Moves on what is waited for. */
 static void
@@ -296,6 +302,20 @@ run_begins(struct serving *s)
 	return false;
 }
 
+/* Is the reply there? */
+static bool
+run_once(struct passage *p)
+{
+	struct serving *s = p->serving;
+	enum server_next next;
+
+	do {
+		atomic_store_explicit(&p->later, LATER_RUNNING, memory_order_relaxed);
+		next = s->calls->run(&p->x, s->arg);
+	} while (next == SERVER_LATER && later_is(p, LATER_AGAIN));
+	return next == SERVER_REPLY || later_is(p, LATER_READY);
+}
+
 static enum MHD_Result
 run(struct passage *p)
 {
@@ -306,8 +326,7 @@ run(struct passage *p)
 	if (!run_begins(s))
 		return MHD_NO;
 	p->phase = PHASE_LATER;
-	if (s->calls->run(&p->x, s->arg) == SERVER_REPLY ||
-	    atomic_load_explicit(&p->later, memory_order_acquire) == LATER_READY) {
+	if (run_once(p)) {
 		atomic_fetch_sub(&s->running, 1);
 		return answer(p, false);
 	}
@@ -319,18 +338,30 @@ run(struct passage *p)
 	return MHD_YES;
 }
 
-void
-server_resume(struct exchange *x)
+static void
+go_on(struct exchange *x, enum later how)
 {
 	struct passage *p = (struct passage *)x;
 	struct serving *s = p->serving;
 	struct MHD_Connection *from = p->from;
 
 	/* Unless it sleeps already, its own thread goes on with it at once, and may free it. */
-	if (atomic_exchange(&p->later, LATER_READY) != LATER_SUSPENDED)
+	if (atomic_exchange(&p->later, (int)how) != LATER_SUSPENDED)
 		return;
 	MHD_resume_connection(from);
 	atomic_fetch_sub(&s->running, 1);
+}
+
+void
+server_resume(struct exchange *x)
+{
+	go_on(x, LATER_READY);
+}
+
+void
+server_run_again(struct exchange *x)
+{
+	go_on(x, LATER_AGAIN);
 }
 
 /* There was no memory for a passage: an answer that takes none of ours, and the connection's last.
@@ -367,7 +398,7 @@ serving_step(void *serving, struct MHD_Connection *from, const char *url, const 
 		*len = 0;
 		return take_piece(p, data, given);
 	}
-	if (p->phase == PHASE_BODY)
+	if (p->phase == PHASE_BODY || (p->phase == PHASE_LATER && later_is(p, LATER_AGAIN)))
 		return run(p);
 	return answer(p, false);
 }

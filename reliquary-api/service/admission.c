@@ -56,7 +56,7 @@ route_of(struct api *s, struct exchange *x)
 static bool
 identified_later(const struct visit *v)
 {
-	return v->route->effect == EFFECT_READS && v->route->body == BODY_NONE &&
+	return v->route->effect != EFFECT_WRITES && v->route->body == BODY_NONE &&
 	       v->x->rq.length <= 0;
 }
 

@@ -36,11 +36,12 @@ api_done(struct exchange *x, uint64_t now_ns, void *arg)
 	struct api *s = arg;
 	struct visit *v = x->state;
 	unsigned class = x->reply.status / 100;
-	uint64_t ns = now_ns - x->begun_ns;
+	uint64_t ns = now_ns - x->begun_ns, waited_ns = v != NULL ? v->slept_ns : 0;
 
+	ns -= waited_ns < ns ? waited_ns : ns; /* to wait for a change is no work */
 	counts_add(&s->counts.status[class <= 5 ? class : 5], 1);
 	counts_duration(&s->counts, ns);
-	request_log(x, v != NULL ? v->route->path : NULL, ns);
+	request_log(x, v != NULL ? v->route->path : NULL, ns, waited_ns);
 	if (v == NULL)
 		return;
 	if (v->berth)
@@ -90,6 +91,25 @@ parts_make(struct api *s, struct random *random, struct fault *why)
 	return s->desks != NULL;
 }
 
+static void
+api_committed(void *arg, uint64_t change)
+{
+	struct api *s = arg;
+
+	waiting_news(s->waiting, change);
+}
+
+static bool
+waiting_start(struct api *s, struct fault *why)
+{
+	const struct waiting_options waiting = {
+		.store = s->o.store, .counts = &s->counts, .clock = s->o.clock
+	};
+
+	s->waiting = waiting_create(&waiting, why);
+	return s->waiting != NULL;
+}
+
 static bool
 threads_start(struct api *s, struct random *random, struct fault *why)
 {
@@ -97,7 +117,9 @@ threads_start(struct api *s, struct random *random, struct fault *why)
 		.queue_max = s->o.queue_max,
 		.group_max = s->o.group_max,
 		.counts = &s->counts,
-		.clock = s->o.clock };
+		.clock = s->o.clock,
+		.committed = api_committed,
+		.arg = s };
 	struct keeper_options keeper = { .store = s->o.store,
 		.counts = &s->counts,
 		.settings = s->o.site->settings,
@@ -109,6 +131,8 @@ threads_start(struct api *s, struct random *random, struct fault *why)
 		.every_s = s->o.upkeep_every_s,
 		.clock = s->o.clock };
 
+	if (!waiting_start(s, why))
+		return false;
 	s->writer = writer_create(&writer, random, why);
 	if (s->writer == NULL)
 		return false;
@@ -146,6 +170,7 @@ void
 api_drain(struct api *s)
 {
 	atomic_store_explicit(&s->draining, true, memory_order_relaxed);
+	waiting_end(s->waiting);
 }
 
 void
@@ -157,6 +182,7 @@ api_destroy(struct api *s)
 	keeper_destroy(s->keeper);
 	finisher_destroy(s->finisher);
 	writer_destroy(s->writer);
+	waiting_destroy(s->waiting);
 	used_days_destroy(s->days);
 	desks_destroy(s->desks);
 	berths_destroy(s->berths);

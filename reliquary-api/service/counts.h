@@ -33,6 +33,7 @@ struct counts {
 	_Atomic uint64_t duration[COUNTS_BUCKETS + 1]; /* the last: longer than all */
 	_Atomic uint64_t duration_ns;                  /* of all requests */
 	_Atomic uint64_t queue;                        /* writes that wait now */
+	_Atomic uint64_t waiting;                      /* requests that wait for a change now */
 	_Atomic uint64_t writes_ok_s;                  /* monotonic second of the last commit */
 	_Atomic uint64_t writes_failing;               /* 1 when the last write failed */
 };

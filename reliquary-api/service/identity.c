@@ -122,5 +122,6 @@ visit_call(struct visit *v, struct session *store, struct random *random)
 		.random = random,
 		.now = v->now,
 		.who = v->who,
-		.cathedral = v->cathedral };
+		.cathedral = v->cathedral,
+		.may_wait = v->route->effect == EFFECT_WAITS && !v->over };
 }

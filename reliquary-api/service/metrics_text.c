@@ -26,6 +26,7 @@ write_counts(FILE *to, const struct counts *c)
 	COUNTS(COUNTS_TEXT)
 #undef COUNTS_TEXT
 	number(to, "queue", "gauge", "writes that wait for the writer", counts_read(&c->queue));
+	number(to, "waiting", "gauge", "requests that wait for a change", counts_read(&c->waiting));
 	number(to, "writes_failing", "gauge", "1 when the last write to the database failed",
 	    counts_read(&c->writes_failing));
 }

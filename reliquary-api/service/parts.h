@@ -11,6 +11,7 @@
 #include "reliquary-api/service/finisher.h"
 #include "reliquary-api/service/upkeep.h"
 #include "reliquary-api/service/used_days.h"
+#include "reliquary-api/service/waiting.h"
 #include "reliquary-api/service/writer.h"
 
 #include <stdatomic.h>
@@ -25,6 +26,7 @@ struct api {
 	struct desks *desks;
 	struct berths *berths;
 	struct used_days *days;
+	struct waiting *waiting;
 	struct writer *writer;
 	struct finisher *finisher;
 	struct keeper *keeper;
@@ -33,8 +35,13 @@ struct api {
 
 /* A request whose route is known.  The exchange's state, from begin() to done(). */
 struct visit {
-	struct job job;     /* first: the writer hands it back */
-	struct chore chore; /* an upload's wait for the disk */
+	struct job job;       /* first: the writer hands it back */
+	struct chore chore;   /* an upload's wait for the disk */
+	struct waiter waiter; /* for a change */
+	bool waited;          /* it has been asked before */
+	bool over;            /* and waits no longer */
+	uint64_t asleep_ns;   /* since when it waits, or waited last */
+	uint64_t slept_ns;    /* how long in all */
 	struct api *api;
 	struct exchange *x;
 	const struct route *route;

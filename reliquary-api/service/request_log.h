@@ -5,7 +5,10 @@
 
 #include "reliquary-api/http/server.h"
 
-/* route: the pattern, NULL for none.  The status is 0 when the client went away before. */
-void request_log(const struct exchange *x, const char *route, uint64_t ns);
+/*
+ * route: the pattern, NULL for none.  The status is 0 when the client went away before.  waited_ns:
+ * for a change, which is not part of ns; 0 is not said.
+ */
+void request_log(const struct exchange *x, const char *route, uint64_t ns, uint64_t waited_ns);
 
 #endif

@@ -39,24 +39,36 @@ json_ok(struct visit *v)
 
 /* All in one transaction: what is seen is of one moment. */
 static void
+read_moment(struct visit *v, struct desk *desk, bool again)
+{
+	enum store_result result = session_read_begin(desk->session);
+	struct call call;
+
+	if (result != STORE_OK) {
+		reply_set(v, reply_store(result, "answer"));
+	} else if (visit_admit(v, desk->session, &v->x->reply)) {
+		call = visit_call(v, desk->session, &desk->random);
+		call.again = again;
+		reply_set(v, v->route->handle(&call));
+	}
+	session_read_end(desk->session);
+}
+
+/* Who waits for changes reads files, too, which may have been replaced while he looked. */
+static void
 read_run(struct visit *v)
 {
 	struct desk *desk = desks_take(v->api->desks);
-	enum store_result result;
-	struct call call;
 
 	if (desk == NULL) {
 		reply_set(v, reply_busy(BUSY_RETRY_S));
 		return;
 	}
-	result = session_read_begin(desk->session);
-	if (result != STORE_OK) {
-		reply_set(v, reply_store(result, "answer"));
-	} else if (visit_admit(v, desk->session, &v->x->reply)) {
-		call = visit_call(v, desk->session, &desk->random);
-		v->x->reply = v->route->handle(&call);
+	read_moment(v, desk, false);
+	if (v->route->effect == EFFECT_WAITS && v->x->reply.status == 503) {
+		reply_free(&v->x->reply);
+		read_moment(v, desk, true);
 	}
-	session_read_end(desk->session);
 	desks_return(v->api->desks, desk);
 }
 
@@ -198,6 +210,42 @@ hand_over(struct visit *v)
 	return SERVER_REPLY;
 }
 
+static void
+waiter_wake(struct waiter *w, bool over)
+{
+	struct visit *v = (struct visit *)((char *)w - offsetof(struct visit, waiter));
+
+	v->over = over;
+	server_run_again(v->x);
+}
+
+/* Until there is something to say, or nobody may wait any longer. */
+static enum server_next
+read_patiently(struct visit *v)
+{
+	struct waiting *w = v->api->waiting;
+	enum waiting_answer answer;
+	uint64_t seen;
+
+	do {
+		seen = waiting_seen(w);
+		read_run(v);
+		if (v->x->reply.wait_s == 0)
+			return SERVER_REPLY;
+		/* By the first answer: later ones do not begin anew. */
+		if (!v->waited)
+			v->waiter.until_ns = v->now.mono_ns + v->x->reply.wait_s * NS_PER_S;
+		v->waited = true;
+		v->asleep_ns = v->now.mono_ns;
+		v->waiter.wake = waiter_wake;
+		v->waiter.owner = v->cathedral.name;
+		answer = waiting_add(w, &v->waiter, seen);
+		if (answer == WAITING_YES)
+			return SERVER_LATER; /* from here on v may be somebody else's */
+		v->over = answer == WAITING_OVER;
+	} while (true);
+}
+
 enum server_next
 api_run(struct exchange *x, void *arg)
 {
@@ -205,12 +253,20 @@ api_run(struct exchange *x, void *arg)
 	struct visit *v = x->state;
 
 	v->now = s->o.clock();
+	if (v->waited)
+		v->slept_ns += v->now.mono_ns - v->asleep_ns;
 	if (!json_ok(v))
 		return SERVER_REPLY;
 	if (x->rq.upload != NULL && !upload_whole(v))
 		return SERVER_REPLY;
-	if (v->route->effect == EFFECT_WRITES)
+	switch (v->route->effect) {
+	case EFFECT_WRITES:
 		return hand_over(v);
+	case EFFECT_WAITS:
+		return read_patiently(v);
+	case EFFECT_READS:
+		break;
+	}
 	read_run(v);
 	return SERVER_REPLY;
 }

@@ -278,11 +278,7 @@ tick(struct keeper *k, uint64_t now_ns)
 static void
 doze(struct keeper *k)
 {
-	uint64_t until = clock_now().mono_ns + TICK_NS;
-	struct timespec at = { .tv_sec = (time_t)(until / NS_PER_S),
-		.tv_nsec = (long)(until % NS_PER_S) };
-
-	pthread_cond_timedwait(&k->changed, &k->lock, &at);
+	condition_wait_ns(&k->changed, &k->lock, TICK_NS);
 }
 
 static void *
@@ -325,7 +321,6 @@ struct keeper *
 keeper_create(const struct keeper_options *o, struct fault *why)
 {
 	struct keeper *k = calloc(1, sizeof(*k));
-	pthread_condattr_t monotonic;
 
 	if (k == NULL) {
 		fault_set(why, "not enough memory for the upkeep");
@@ -340,10 +335,7 @@ keeper_create(const struct keeper_options *o, struct fault *why)
 		.joins_most = (uint32_t)o->joins_total,
 		.limit = ROWS_AT_ONCE };
 	pthread_mutex_init(&k->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&k->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	condition_open(&k->changed);
 
 	k->session = session_open_reader(o->store, why);
 	if (k->session != NULL && thread_start(&k->thread, keeper_run, k))

@@ -3,6 +3,7 @@
 
 #include "base/thread.h"
 #include "protocol/crypto/secret.h"
+#include "reliquary-api/store/feed.h"
 
 #include <stdlib.h>
 
@@ -30,6 +31,14 @@ note_committed(struct writer *w, uint64_t jobs)
 	counts_add(&c->group_jobs, jobs);
 	atomic_store_explicit(&c->writes_ok_s, now_s, memory_order_relaxed);
 	atomic_store_explicit(&c->writes_failing, 0, memory_order_relaxed);
+}
+
+/* Those whose jobs these were have heard of it: now the others may. */
+static void
+announce(struct writer *w)
+{
+	if (w->o.committed != NULL)
+		w->o.committed(w->o.arg, group_noted(w->session));
 }
 
 static void
@@ -139,6 +148,7 @@ run_each(struct writer *w, struct job *first)
 		if (result != STORE_OK)
 			note_failed(w);
 		job->done(job, result);
+		announce(w);
 	}
 }
 
@@ -159,6 +169,7 @@ run_group(struct writer *w, struct job *first)
 	result = run_together(w, first);
 	if (result == STORE_OK) {
 		tell(first, result);
+		announce(w);
 		return;
 	}
 	note_failed(w);

@@ -39,6 +39,10 @@ struct writer_options {
 	unsigned group_max; /* jobs in one transaction */
 	struct counts *counts;
 	struct instant (*clock)(void);
+	/* After transactions and what their jobs do then, on the writer's thread: the last change
+	 * that was noted, kept or not (group_noted()). */
+	void (*committed)(void *arg, uint64_t change);
+	void *arg;
 };
 
 struct writer *writer_create(

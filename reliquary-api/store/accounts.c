@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "reliquary-api/store/accounts.h"
-
-#include "reliquary-api/store/sql.h"
+#include "reliquary-api/store/parts.h"
 
 #include <string.h>
 
@@ -132,7 +131,7 @@ static enum store_result
 account_end(struct session *s, enum store_result result, struct account_id id, int64_t now)
 {
 	if (result == STORE_OK)
-		result = change_note_account(s, id.value, now);
+		result = change_note_account(s, id.value, CHANGE_MADE, now);
 	return whole_end(s, result);
 }
 
@@ -260,7 +259,7 @@ account_delete(struct session *s, struct account_id id, int64_t now)
 
 	if (result != STORE_OK)
 		return result;
-	result = change_note_account(s, id.value, now);
+	result = change_note_account(s, id.value, CHANGE_GONE, now);
 	if (result == STORE_OK)
 		result = forget_joins(s, id);
 	if (result != STORE_OK)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include "reliquary-api/store/copy.h"
-#include "reliquary-api/store/session.h"
+#include "database/copy.h"
+#include "reliquary-api/store/parts.h"
 
 #include <errno.h>
 #include <string.h>
@@ -18,9 +18,9 @@ is_the_same(const char *path, const char *to)
 
 /* Services work on databases with a log; a copy has none before one does. */
 static bool
-is_copy(const struct store *s, struct fault *why)
+is_copy(const struct database *d, struct fault *why)
 {
-	sqlite3 *db = connection_open_untouched(s, why);
+	sqlite3 *db = connection_open_untouched(d, why);
 	sqlite3_stmt *statement = NULL;
 	const char *mode = NULL;
 	bool ok;
@@ -32,9 +32,9 @@ is_copy(const struct store *s, struct fault *why)
 		mode = (const char *)sqlite3_column_text(statement, 0);
 	ok = mode != NULL && strcmp(mode, "wal") != 0;
 	if (mode == NULL)
-		connection_fault(why, db, s->path);
+		connection_fault(why, db, d->path);
 	else if (!ok)
-		fault_set(why, "%s: a database that a service works on, no backup", s->path);
+		fault_set(why, "%s: a database that a service works on, no backup", d->path);
 	sqlite3_finalize(statement);
 	sqlite3_close(db);
 	return ok;
@@ -44,8 +44,8 @@ bool
 store_backup_place(const struct store_options *o, const char *to, struct fault *why)
 {
 	struct store_options there = *o;
-	struct store_version v;
-	struct store s;
+	struct schema_version v;
+	struct database d;
 	struct stat st;
 
 	there.path = to;
@@ -53,26 +53,26 @@ store_backup_place(const struct store_options *o, const char *to, struct fault *
 		return errno == ENOENT || fault_set(why, "%s: %s", to, strerror(errno));
 	if (is_the_same(o->path, to))
 		return fault_set(why, "%s: this is the database itself", to);
-	if (!store_fill(&s, &there, why) || !store_version(&there, &v, why))
+	if (!store_database(&d, &there, why) || !store_version(&there, &v, why))
 		return fault_prefix(why, "nothing but an older backup is replaced");
-	return is_copy(&s, why);
+	return is_copy(&d, why);
 }
 
 bool
 store_backup(const struct store_options *o, const char *to, struct fault *why)
 {
-	struct store_version v;
-	struct store s;
+	struct schema_version v;
+	struct database d;
 	sqlite3 *db;
 	bool ok;
 
-	if (!store_fill(&s, o, why) || !store_version(o, &v, why))
+	if (!store_database(&d, o, why) || !store_version(o, &v, why))
 		return false;
 	if (v.have == 0)
-		return fault_set(why, "%s: there is no database yet", s.path);
-	if (is_the_same(s.path, to))
+		return fault_set(why, "%s: there is no database yet", d.path);
+	if (is_the_same(d.path, to))
 		return fault_set(why, "%s: this is the database itself", to);
-	db = connection_open_untouched(&s, why);
+	db = connection_open_untouched(&d, why);
 	if (db == NULL)
 		return false;
 	ok = copy_database(db, to, why);

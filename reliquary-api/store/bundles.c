@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Bundles: what is known of them.  Their bytes are files, whose names the store keeps track of. */
+#include "database/sql.h"
 #include "reliquary-api/store/flocks.h"
 #include "reliquary-api/store/parts.h"
-#include "reliquary-api/store/sql.h"
 
 bool
 column_bundle(struct query *q, int n, struct bundle_row *ret)
@@ -81,7 +81,7 @@ bundle_replace(struct session *s, struct account_id account, const struct bundle
 
 	if (result == STORE_NONE)
 		return bundle_refused(s, account, b);
-	return result == STORE_OK ? change_note(s, b->a, b->b, b->uploaded) : result;
+	return result == STORE_OK ? change_note(s, b->a, b->b, CHANGE_MADE, b->uploaded) : result;
 }
 
 enum store_result

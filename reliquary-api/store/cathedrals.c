@@ -5,8 +5,8 @@
  */
 #include "reliquary-api/store/cathedrals.h"
 
+#include "database/sql.h"
 #include "reliquary-api/store/parts.h"
-#include "reliquary-api/store/sql.h"
 
 #include <string.h>
 
@@ -83,7 +83,7 @@ fleet_change(struct query *q, int64_t now)
 	struct session *s = q->session;
 	enum store_result result = query_run(q);
 
-	return result == STORE_OK ? change_note(s, fleet, fleet, now) : result;
+	return result == STORE_OK ? change_note(s, fleet, fleet, CHANGE_MADE, now) : result;
 }
 
 enum store_result

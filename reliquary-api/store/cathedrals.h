@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The fleet, and what it must hear of. */
+/* The fleet. */
 #ifndef RELIQUARY_API_STORE_CATHEDRALS_H
 #define RELIQUARY_API_STORE_CATHEDRALS_H
 
@@ -68,28 +68,5 @@ enum store_result cathedral_heartbeat(struct session *s, const struct heartbeat 
  */
 enum store_result cathedral_choose(
     struct session *s, const char *region, int64_t now, struct cathedral_row *ret);
-
-/*
- * The last so many changes are there, those before them may be forgotten: who knows only what was
- * further behind change_last(), or more than there was, takes everything anew.
- */
-#define CHANGES_KEPT 1000000
-
-/* The number of the last change; the changes after number, oldest first. */
-struct change {
-	struct flock_id a, b; /* equal: a flock; zeros: the cathedrals */
-	uint64_t number;
-	int64_t at;
-};
-
-enum store_result change_last(struct session *s, uint64_t *ret);
-enum store_result change_list(struct session *s, uint64_t after, uint32_t limit,
-    bool (*each)(void *arg, const struct change *c), void *arg);
-
-/*
- * For a copy of the past that takes the place of what cathedrals have heard from: numbers go on so
- * far ahead that all of them take everything anew.
- */
-enum store_result change_leap(struct session *s);
 
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What must be true of every database, whoever wrote it last. */
-#include "reliquary-api/store/migrate.h"
-#include "reliquary-api/store/session.h"
-#include "reliquary-api/store/sql.h"
+#include "reliquary-api/store/parts.h"
 
 #include <string.h>
 
@@ -70,7 +68,7 @@ static bool
 version_fits(struct session *s, struct fault *why)
 {
 	static const char sql[] = "PRAGMA user_version";
-	unsigned want = migrations_last(schema_migrations);
+	unsigned want = schema_last(&store_schema);
 	struct query q = query_begin(s, sql);
 	int64_t have = query_row(&q) ? column_int(&q, 0) : -1;
 

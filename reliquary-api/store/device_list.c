@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
+#include "database/sql.h"
 #include "reliquary-api/store/devices.h"
 #include "reliquary-api/store/parts.h"
-#include "reliquary-api/store/sql.h"
 
 #define NO_DEVICE -1 /* in the place of an id: there is the flock, at least */
 

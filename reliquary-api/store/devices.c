@@ -6,8 +6,8 @@
  */
 #include "reliquary-api/store/devices.h"
 
+#include "database/sql.h"
 #include "reliquary-api/store/parts.h"
-#include "reliquary-api/store/sql.h"
 
 /* Which device, and who asks for it. */
 struct place {
@@ -117,7 +117,7 @@ approve(struct session *s, struct approval *a)
 	if (result == STORE_OK)
 		result = join_delete(s, &a->place);
 	if (result == STORE_OK)
-		result = change_note(s, a->place.flock, a->place.flock, a->now);
+		result = change_note_flock(s, a->place.flock, CHANGE_MADE, a->now);
 	return result;
 }
 
@@ -190,7 +190,7 @@ device_change_note(struct session *s, const struct place *p, const struct device
 	if (c->bw_limit == 0)
 		return result;
 	if (result == STORE_OK)
-		return change_note(s, p->flock, p->flock, now);
+		return change_note(s, p->flock, p->flock, CHANGE_MADE, now);
 	if (result != STORE_NONE)
 		return result;
 	result = device_find(s, p, &kek);
@@ -226,7 +226,7 @@ secret_change(struct session *s, const struct place *p, const uint8_t sealed[sta
 	query_blob(&q, sealed, DEVICE_SEALED);
 	result = query_run(&q);
 	if (result == STORE_OK)
-		return change_note(s, p->flock, p->flock, now);
+		return change_note(s, p->flock, p->flock, CHANGE_MADE, now);
 	if (result != STORE_NONE)
 		return result;
 
@@ -257,7 +257,7 @@ device_remove(struct session *s, const struct place *p, int64_t now)
 	enum store_result result = query_run(&q);
 
 	if (result == STORE_OK)
-		return change_note(s, p->flock, p->flock, now);
+		return change_note_flock(s, p->flock, CHANGE_MADE, now);
 	return result == STORE_NONE ? join_delete(s, p) : result;
 }
 

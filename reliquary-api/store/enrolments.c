@@ -2,7 +2,6 @@
 /* Keys that approve by themselves, as their owner makes and ends them; joins.c uses them up. */
 #include "reliquary-api/store/devices.h"
 #include "reliquary-api/store/parts.h"
-#include "reliquary-api/store/sql.h"
 
 static enum store_result
 enrolment_insert(struct session *s, struct account_id account, struct flock_id flock,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "reliquary-api/store/ledger.h"
-#include "reliquary-api/store/sql.h"
+#include "reliquary-api/store/parts.h"
 
 /* Those numbered up to last. */
 static enum store_result

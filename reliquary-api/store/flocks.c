@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "reliquary-api/store/flocks.h"
 
+#include "database/sql.h"
 #include "reliquary-api/store/parts.h"
-#include "reliquary-api/store/sql.h"
 
 enum store_result
 flock_create(struct session *s, struct account_id account, struct flock_id id, const char *label,
@@ -99,25 +99,6 @@ flock_run(struct session *s, const char *sql, struct account_id account, struct 
 	return result == STORE_NONE ? STORE_OK : result;
 }
 
-/* The established xflocks that go with a flock. */
-static enum store_result
-flock_note_pairs(struct session *s, struct account_id account, struct flock_id id, int64_t now)
-{
-	static const char sql[] =
-	    "SELECT x.other FROM flocks f CROSS JOIN xflocks x CROSS JOIN xflocks y"
-	    " WHERE f.account = ?1 AND f.id = ?2 AND x.flock = f.id"
-	    " AND y.flock = x.other AND y.other = x.flock";
-	struct query q = query_begin(s, sql);
-	enum store_result noted = STORE_OK, result;
-
-	query_int(&q, account.value);
-	query_int(&q, flock_column(id));
-	while (noted == STORE_OK && query_row(&q))
-		noted = change_note(s, id, column_flock(&q, 0), now);
-	result = query_end(&q, true);
-	return noted != STORE_OK ? noted : result;
-}
-
 /* What refers to the flock goes with it by itself; joins do not, since their flock may be none. */
 static enum store_result
 flock_take_away(struct session *s, struct account_id account, struct flock_id id, int64_t now)
@@ -127,9 +108,7 @@ flock_take_away(struct session *s, struct account_id account, struct flock_id id
 	enum store_result result = flock_owned(s, account, id);
 
 	if (result == STORE_OK)
-		result = flock_note_pairs(s, account, id, now);
-	if (result == STORE_OK)
-		result = change_note(s, id, id, now);
+		result = change_note_flock(s, id, CHANGE_GONE, now);
 	if (result == STORE_OK)
 		result = flock_run(s, joins, account, id);
 	if (result == STORE_OK)

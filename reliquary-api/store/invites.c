@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "reliquary-api/store/ledger.h"
-#include "reliquary-api/store/sql.h"
+#include "reliquary-api/store/parts.h"
 
 enum store_result
 invite_create(struct session *s, const struct invite *i, const struct hash32 *hash)

@@ -4,9 +4,9 @@
  * joins to any flock, real or not, is all that it touches, and the place in the table of devices
  * where this one would be.
  */
+#include "database/sql.h"
 #include "reliquary-api/store/devices.h"
 #include "reliquary-api/store/parts.h"
-#include "reliquary-api/store/sql.h"
 
 /* Binds ?1 to ?6. */
 static void
@@ -145,7 +145,7 @@ enrol_by_key(struct session *s, struct enrolling *e)
 		return enrol_refused(s, e->join);
 	if (result != STORE_OK)
 		return result;
-	return change_note(s, e->join->flock, e->join->flock, e->join->now);
+	return change_note_flock(s, e->join->flock, CHANGE_MADE, e->join->now);
 }
 
 enum store_result

@@ -3,9 +3,29 @@
 #ifndef RELIQUARY_API_STORE_PARTS_H
 #define RELIQUARY_API_STORE_PARTS_H
 
+#include "database/session.h"
+#include "database/sql.h"
 #include "reliquary-api/store/devices.h"
 #include "reliquary-api/store/flocks.h"
-#include "reliquary-api/store/sql.h"
+
+/* "RLQY" in the file's header: the database is ours.  Its schema is in store/schema.c. */
+#define STORE_APPLICATION 0x524c5159
+
+extern const struct schema store_schema;
+
+struct store {
+	struct database database; /* first: sessions know it */
+	unsigned token_unused_days;
+};
+
+static inline const struct store *
+store_of(const struct session *s)
+{
+	return (const struct store *)s->database;
+}
+
+/* Which database is meant; false when the path is too long. */
+bool store_database(struct database *ret, const struct store_options *o, struct fault *why);
 
 /*
  * The flock ?2 when it is account ?1's; otherwise NULL, and NULL is looked up nowhere.  So who asks
@@ -42,5 +62,23 @@ query_count(struct query *q, uint64_t n)
 
 /* Binds a pair of flocks as bundles and changes have it: the lower number first. */
 void query_pair(struct query *q, struct flock_id a, struct flock_id b);
+
+/* For ever: forgotten one day.  Flocks that are merely not served at present are not gone. */
+enum change_kind { CHANGE_MADE = 0, CHANGE_GONE };
+
+/*
+ * Notes that cathedrals must hear of (a, b), either way round: a flock when equal, the cathedrals
+ * when zero.  Numbers only grow, and are seen by nobody before those below them are.
+ */
+enum store_result change_note(
+    struct session *s, struct flock_id a, struct flock_id b, enum change_kind kind, int64_t now);
+
+/* Notes a flock whose devices are other ones now, and with it every established xflock of it. */
+enum store_result change_note_flock(
+    struct session *s, struct flock_id flock, enum change_kind kind, int64_t now);
+
+/* Notes every flock of an account, and every established xflock that one of them is in. */
+enum store_result change_note_account(
+    struct session *s, int64_t account, enum change_kind kind, int64_t now);
 
 #endif

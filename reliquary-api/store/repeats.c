@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "reliquary-api/store/ledger.h"
-#include "reliquary-api/store/sql.h"
+#include "reliquary-api/store/parts.h"
 
 #include <stdlib.h>
 #include <string.h>

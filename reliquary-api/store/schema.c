@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/embed.h"
-#include "reliquary-api/store/migrate.h"
+#include "reliquary-api/store/parts.h"
 
 EMBED(schema_reliquary_0001, "schema/reliquary/0001-accounts.sql");
 
 /* In order and without gaps; a file that was released is never changed, another one is added. */
-const struct migration schema_migrations[] = {
+static const struct migration migrations[] = {
 	{ 1, "0001-accounts", schema_reliquary_0001 },
 	{ 0, NULL, NULL },
 };
+
+const struct schema store_schema = { STORE_APPLICATION, migrations };

@@ -1,20 +1,40 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/hex.h"
 #include "base/random.h"
-#include "reliquary-api/store/copy.h"
-#include "reliquary-api/store/migrate.h"
-#include "reliquary-api/store/session.h"
-#include "reliquary-api/store/sql.h"
+#include "reliquary-api/store/parts.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define ID_BYTES 16
 
+#define TOKEN_UNUSED_DAYS 30
+
 bool
-store_version(const struct store_options *o, struct store_version *ret, struct fault *why)
+store_database(struct database *ret, const struct store_options *o, struct fault *why)
 {
-	return migrations_version(o, schema_migrations, ret, why);
+	ret->cache_kib = o->cache_kib;
+	ret->busy_ms = o->busy_ms;
+	return database_name(ret, o->path, o->vfs, why);
+}
+
+bool
+store_version(const struct store_options *o, struct schema_version *ret, struct fault *why)
+{
+	struct database d;
+
+	return store_database(&d, o, why) && schema_version(&d, &store_schema, ret, why);
+}
+
+struct session *
+session_open_reader(struct store *s, struct fault *why)
+{
+	return session_open(&s->database, SESSION_READER, why);
+}
+
+struct session *
+session_open_writer(struct store *s, struct fault *why)
+{
+	return session_open(&s->database, SESSION_WRITER, why);
 }
 
 enum store_result
@@ -60,7 +80,7 @@ store_name(struct store *s, struct random *random, struct fault *why)
 		result = fact_set(session, "id", hex_encode(fresh, bytes, sizeof(bytes)));
 	}
 	if (result != STORE_OK && result != STORE_CONFLICT)
-		connection_fault(why, session->db, s->path);
+		connection_fault(why, session->db, s->database.path);
 	session_close(session);
 	return result == STORE_OK || result == STORE_CONFLICT;
 }
@@ -68,16 +88,15 @@ store_name(struct store *s, struct random *random, struct fault *why)
 struct store *
 store_open(const struct store_options *o, struct random *random, struct fault *why)
 {
-	struct store *s;
+	struct store *s = calloc(1, sizeof(*s));
 
-	if (!migrations_apply(o, schema_migrations, why))
-		return NULL;
-	s = calloc(1, sizeof(*s));
 	if (s == NULL) {
 		connection_fault(why, NULL, o->path);
 		return NULL;
 	}
-	if (store_fill(s, o, why) && store_name(s, random, why))
+	s->token_unused_days = o->token_unused_days > 0 ? o->token_unused_days : TOKEN_UNUSED_DAYS;
+	if (store_database(&s->database, o, why) &&
+	    schema_apply(&s->database, &store_schema, why) && store_name(s, random, why))
 		return s;
 	free(s);
 	return NULL;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "reliquary-api/store/accounts.h"
-#include "reliquary-api/store/session.h"
-#include "reliquary-api/store/sql.h"
+#include "reliquary-api/store/parts.h"
 
 #define DAY_S 86400
 
@@ -9,7 +8,7 @@
 static int64_t
 oldest_used_day(const struct session *s, int64_t now)
 {
-	return now / DAY_S - (int64_t)s->store->token_unused_days;
+	return now / DAY_S - (int64_t)store_of(s)->token_unused_days;
 }
 
 enum store_result

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* How much of everything there is.  It counts whole tables: for operators, not for requests. */
 #include "reliquary-api/store/ledger.h"
-#include "reliquary-api/store/sql.h"
+#include "reliquary-api/store/parts.h"
 
 #include <sys/stat.h>
 

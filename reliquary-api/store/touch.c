@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "reliquary-api/store/sql.h"
+#include "reliquary-api/store/parts.h"
 
 /* Another value each time: the engine does not write what is there already. */
 enum store_result

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* What ends by itself.  All of it is found by indexes of when it ends, some rows at a time. */
-#include "reliquary-api/store/cathedrals.h"
+#include "reliquary-api/store/feed.h"
 #include "reliquary-api/store/ledger.h"
-#include "reliquary-api/store/sql.h"
+#include "reliquary-api/store/parts.h"
 
 #define DAY_S INT64_C(86400)
 
@@ -12,7 +12,7 @@
 /* How many joins are looked at for one that may go. */
 #define JOINS_LOOKED_AT 4
 
-/* ?1: the moment, or how many are kept; ?2: how many at most.  Each row that went is returned. */
+/* ?1: the moment; ?2: how many at most.  Each row that went is returned. */
 static const char tokens_unused[] =
     "DELETE FROM tokens WHERE (account, id) IN"
     " (SELECT account, id FROM tokens WHERE used_day < ?1 ORDER BY used_day LIMIT ?2) RETURNING 1";
@@ -38,12 +38,6 @@ static const char events_old[] =
     "DELETE FROM events WHERE (account, number) IN"
     " (SELECT account, number FROM events WHERE at < ?1 ORDER BY at LIMIT ?2) RETURNING 1";
 
-static const char changes_old[] =
-    "DELETE FROM changes WHERE number IN"
-    " (SELECT number FROM changes"
-    " WHERE number <= (SELECT value FROM counters WHERE name = 'changes') - ?1"
-    " ORDER BY number LIMIT ?2) RETURNING 1";
-
 /* Runs what deletes; *count: rows that went. */
 static enum store_result
 delete_run(struct query *q, uint64_t *count)
@@ -55,13 +49,13 @@ delete_run(struct query *q, uint64_t *count)
 }
 
 static enum store_result
-rows_end(struct session *s, struct upkeep *u, const char *sql, int64_t bound)
+rows_end(struct session *s, struct upkeep *u, const char *sql, int64_t moment)
 {
 	struct query q = query_begin(s, sql);
 	enum store_result result;
 	uint64_t count;
 
-	query_int(&q, bound);
+	query_int(&q, moment);
 	query_int(&q, u->limit);
 	result = delete_run(&q, &count);
 	u->ended += count;
@@ -74,7 +68,7 @@ all_rows_end(struct session *s, struct upkeep *u)
 {
 	const struct {
 		const char *sql;
-		int64_t bound;
+		int64_t moment;
 	} kinds[] = {
 		{ tokens_unused, (u->now - u->token_unused_s) / DAY_S },
 		{ tokens_ended, u->now },
@@ -84,12 +78,11 @@ all_rows_end(struct session *s, struct upkeep *u)
 		{ spent_ended, u->now - SPENT_KEPT_S },
 		{ repeats_ended, u->now },
 		{ events_old, u->now - u->event_s },
-		{ changes_old, CHANGES_KEPT },
 	};
 	enum store_result result = STORE_OK;
 
 	for (size_t i = 0; result == STORE_OK && i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		result = rows_end(s, u, kinds[i].sql, kinds[i].bound);
+		result = rows_end(s, u, kinds[i].sql, kinds[i].moment);
 	return result;
 }
 
@@ -189,7 +182,7 @@ account_unserve(struct session *s, const struct upkeep *u)
 	found = query_row(&q);
 	account = column_int(&q, 0);
 	result = query_end(&q, found);
-	return result == STORE_OK ? change_note_account(s, account, u->now) : result;
+	return result == STORE_OK ? change_note_account(s, account, CHANGE_MADE, u->now) : result;
 }
 
 /* The next account that ended so long ago that it goes; STORE_NONE: there is none. */
@@ -230,6 +223,35 @@ accounts_each(struct session *s, struct upkeep *u,
 	return STORE_OK;
 }
 
+/* The oldest are looked at, no more than may go at once. */
+static enum store_result
+changes_forget(struct session *s, struct upkeep *u)
+{
+	static const char sql[] =
+	    "DELETE FROM changes WHERE (flock_a, flock_b) IN (SELECT c.flock_a, c.flock_b FROM"
+	    " (SELECT flock_a, flock_b, number, at FROM changes WHERE gone = 1 AND at > 0 ORDER BY "
+	    "at"
+	    " LIMIT ?3) c WHERE c.at < ?1 OR c.number <"
+	    " (SELECT value FROM counters WHERE name = 'changes') - ?2) RETURNING number";
+	struct query q = query_begin(s, sql);
+	enum store_result result;
+	uint64_t count = 0;
+	int64_t last = 0;
+
+	query_int(&q, u->now - CHANGE_KEPT_S);
+	query_int(&q, CHANGES_KEPT);
+	query_int(&q, u->limit);
+	while (query_row(&q)) {
+		if (column_int(&q, 0) > last)
+			last = column_int(&q, 0);
+		count++;
+	}
+	result = query_end(&q, true);
+	u->ended += count;
+	u->more = u->more || count == u->limit;
+	return result == STORE_OK && count > 0 ? change_forget(s, (uint64_t)last) : result;
+}
+
 static enum store_result
 upkeep_step(struct session *s, struct upkeep *u)
 {
@@ -239,6 +261,8 @@ upkeep_step(struct session *s, struct upkeep *u)
 	result = all_rows_end(s, u);
 	if (result == STORE_OK)
 		result = unknown_joins_end(s, u);
+	if (result == STORE_OK)
+		result = changes_forget(s, u);
 	if (result == STORE_OK)
 		result = accounts_each(s, u, account_unserve, &unserved);
 	if (result == STORE_OK)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Agreements of two flocks: each side's consent is a row of its own, two of them establish. */
+#include "database/sql.h"
 #include "reliquary-api/store/flocks.h"
 #include "reliquary-api/store/parts.h"
-#include "reliquary-api/store/sql.h"
 
 /* Binds ?1, ?2, ?3: who asks, for which flock, with which other. */
 static void
@@ -68,7 +68,7 @@ xflock_agree(struct session *s, struct account_id account, struct flock_id flock
 		return STORE_FULL;
 	*established = result == STORE_OK;
 	if (*established && added == STORE_OK)
-		return change_note(s, flock, other, now);
+		return change_note(s, flock, other, CHANGE_MADE, now);
 	return result == STORE_CONFLICT ? STORE_OK : result;
 }
 
@@ -125,7 +125,7 @@ xflock_part(struct session *s, struct account_id account, struct flock_id flock,
 	if (result == STORE_OK)
 		result = consent_delete(s, account, flock, other);
 	if (result == STORE_OK && state == STORE_OK)
-		result = change_note(s, flock, other, now);
+		result = change_note(s, flock, other, CHANGE_GONE, now);
 	return result;
 }
 

@@ -187,18 +187,21 @@ CREATE TABLE repeats (
 CREATE INDEX repeats_account ON repeats (account, expires);
 CREATE INDEX repeats_expires ON repeats (expires);
 
--- What cathedrals must hear of, and since when: one row a subject; the oldest go.
--- (f, f): flock f, its devices and bundle; (a, b): the xflock; (0, 0): the cathedrals.
+-- What cathedrals must hear of, and since when: one row a subject, so that it does not grow with
+-- time.  (f, f): flock f, its devices and bundle; (a, b): the xflock; (0, 0): the cathedrals.
+-- What is gone for ever is forgotten after a while: who is behind 'forgotten' begins anew.
 CREATE TABLE changes (
   flock_a INTEGER NOT NULL,
   flock_b INTEGER NOT NULL,
   number  INTEGER NOT NULL UNIQUE,
   at      INTEGER NOT NULL,
+  gone    INTEGER NOT NULL CHECK (gone IN (0, 1)),
   PRIMARY KEY (flock_a, flock_b)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX changes_gone ON changes (at) WHERE gone = 1;
 
 CREATE TABLE counters (
   name  TEXT    NOT NULL PRIMARY KEY,
   value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO counters (name, value) VALUES ('changes', 0);
+INSERT INTO counters (name, value) VALUES ('changes', 0), ('forgotten', 0);

@@ -9,18 +9,21 @@ base:              base
 protocol/wire:     base protocol/wire
 protocol/crypto:   base protocol/crypto
 protocol:          base protocol*
-cathedral/state:   base protocol* cathedral/state
+database:          base protocol/crypto database
+registry:          base protocol* database registry
+cathedral/state:   base protocol* registry cathedral/state
 cathedral/relay:   base protocol* cathedral/state cathedral/relay
 cathedral/ops:     base protocol/crypto cathedral/state cathedral/ops
 cathedral/io:      base protocol/wire cathedral/state cathedral/relay cathedral/ops cathedral/io
 cathedral:         base protocol* cathedral*
 tools/device:      base protocol* tools/device
+tools/control:     base tools/control
 reliquary-api/http:     base protocol/crypto reliquary-api/http
-reliquary-api/auth:     base protocol/crypto reliquary-api/auth
-reliquary-api/store:    base reliquary-api/store
-reliquary-api/handlers: base protocol* reliquary-api/http reliquary-api/auth reliquary-api/store reliquary-api/handlers
+reliquary-api/auth:     base protocol/crypto database reliquary-api/auth
+reliquary-api/store:    base database reliquary-api/store
+reliquary-api/handlers: base protocol* database reliquary-api/http reliquary-api/auth reliquary-api/store reliquary-api/handlers
 reliquary-api/service:  base protocol/crypto reliquary-api/http reliquary-api/auth reliquary-api/store reliquary-api/handlers reliquary-api/service
-reliquary-api/commands: base protocol* reliquary-api*
+reliquary-api/commands: base protocol* database reliquary-api*
 reliquary-api:          base protocol* reliquary-api*
 '
 
@@ -50,7 +53,7 @@ wrong_includes() {
 		sub("/[^/]*$", "", folder)
 		rule = rules[folder]
 		if (rule == "" && folder ~ "^tools/")
-			rule = "base protocol* tools/device " folder
+			rule = "base protocol* registry tools/device tools/control " folder
 		if (rule == "")
 			print FILENAME ": no rule for this folder"
 	}
@@ -69,7 +72,7 @@ uses() {
 	grep -nE "$1" "${@:2}" /dev/null | grep -vE ':[0-9]+:[[:space:]]*(/?\*|//)'
 }
 
-mapfile -t ours < <(files 'base/*.[ch]' 'protocol/*.[ch]' 'cathedral/*.[ch]' 'reliquary-api/*.[ch]' 'tools/*.[ch]')
+mapfile -t ours < <(files 'base/*.[ch]' 'protocol/*.[ch]' 'registry/*.[ch]' 'database/*.[ch]' 'cathedral/*.[ch]' 'reliquary-api/*.[ch]' 'tools/*.[ch]')
 mapfile -t protocol < <(files 'protocol/*.[ch]')
 
 wrong_includes "${ours[@]}" | quiet "every include follows the map"
@@ -88,8 +91,8 @@ printf '%s\n' "${ours[@]}" | grep -v '^cathedral/io/' |
 printf '%s\n' "${ours[@]}" | grep -vE '^cathedral/(io|ops)/|^cathedral/[a-z_]*\.[ch]$' |
 	xargs grep -n '<event2/' | quiet "only the cathedral's io and ops know of an event loop"
 
-printf '%s\n' "${ours[@]}" | grep -v '^reliquary-api/store/' |
-	xargs grep -n '<sqlite3\.h>' | quiet "only the store knows of the database"
+printf '%s\n' "${ours[@]}" | grep -vE '^(database|reliquary-api/store)/' |
+	xargs grep -n '<sqlite3\.h>' | quiet "only database and store know of the engine"
 
 printf '%s\n' "${ours[@]}" | grep -v '^reliquary-api/http/' |
 	xargs grep -nE '<(microhttpd|gnutls/.*)\.h>' | quiet "only http knows of the HTTP library"
@@ -113,6 +116,9 @@ wrong tools/x/y.c cathedral/conf.h
 wrong tools/x/y.c tools/z/z.h
 wrong tools/x/y.c y.h
 wrong reliquary-api/store/x.c reliquary-api/http/reply.h
+wrong database/x.c reliquary-api/store/store.h
+wrong registry/x.c reliquary-api/store/store.h
+wrong cathedral/state/x.c database/sql.h
 wrong reliquary-api/http/x.c reliquary-api/store/store.h
 wrong reliquary-api/handlers/x.c reliquary-api/service/api.h
 wrong elsewhere/x.c base/hex.h

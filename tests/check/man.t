@@ -42,7 +42,8 @@ for program in build/bin/*; do
 done
 
 # Programs that list their keywords, and the pages that describe them.
-for pair in cathedral:cathedral.conf.5 reliquary-api:reliquary-api.conf.5; do
+for pair in cathedral:cathedral.conf.5 cathedral-sync:cathedral-sync.conf.5 \
+	reliquary-api:reliquary-api.conf.5; do
 	program=build/bin/${pair%%:*} page=docs/man/${pair#*:}
 	if [ ! -x "$program" ] || [ ! -f "$page" ]; then
 		skipped "each keyword is in ${page##*/}" "not built, or no page"

@@ -90,21 +90,12 @@ new_pair() {
 	mv fullchain.pem privkey.pem "/etc/letsencrypt/live/$NAME/"
 }
 
-# What the first half of the page has set up, and what a tenant has handed over.
-hook_handed() {
-	local flock=6442a01510d91a00
-
+# What the first half of the page has set up.
+hook_cathedral() {
 	useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin cathedral
 	install -d -m 750 -g cathedral /etc/cathedral /etc/cathedral/secrets
 	printf '%s\n' "listen 127.0.0.1:4500 nat 4501 shroud" "settings settings" "secretdir secrets" \
 		"user cathedral" "control $WORK/cathedral.sock" >/etc/cathedral/cathedral.conf
-	mkdir ~/handed
-	cd ~/handed
-	reliquary-ambry generate $flock
-	reliquary-ambry bundle $flock $flock 30 home.bundle
-	head -c 32 /dev/urandom >id-36d28dec
-	reliquary-ambry cosk-pair cosk-36d28dec cosk-pub-36d28dec
-	cd
 }
 
 hook_certificate() {
@@ -182,7 +173,7 @@ hook_moved() {
 	systemctl stop reliquary-api
 }
 export -f new_pair whats_there
-for name in handed certificate renewal tenant night disaster recovered lose move moved; do
+for name in cathedral certificate renewal tenant night disaster recovered lose move moved; do
 	# shellcheck disable=SC2163 # the function of this name
 	export -f "hook_$name"
 done

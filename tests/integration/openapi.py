@@ -284,6 +284,30 @@ def live(token, key, other, alias):
     return flock, waiting[0]
 
 
+# --- what cathedrals are told ---
+
+
+def hears(cathedral, flock, device):
+    """All there is, in what is described; and from there on what changes."""
+    page = do("feed", token=cathedral)
+    while page["more"]:
+        page = ask("feed", 200, query="?since=%d&begun=%d" % (page["until"], page["begun"]),
+                   token=cathedral)
+    told = [f for f in page["flocks"] if f["id"] == flock]
+    result(len(told) == 1 and any(d["cathedral_id"] == device for d in told[0]["devices"]),
+           "feed: the flock is told with its device")
+    result(len(told) == 1 and told[0]["ambry"] is not None, "feed: and with its slice")
+    result([c["name"] for c in page.get("cathedrals", [])] == ["vesper"], "feed: so is the fleet")
+
+    known = "?since=%d&database=%s" % (page["until"], page["database"])
+    page = ask("feed", 200, query=known + "&wait=1", token=cathedral)
+    result(page["flocks"] == [] and not page["reset"], "feed: then there is nothing")
+    page = ask("feed", 200, query="?since=1&database=another", token=cathedral)
+    result(page["reset"], "feed: of another database nothing is known")
+    for query in ("?since=-1", "?begun=x", "?wait=301"):
+        ask("feed", 400, query=query, token=cathedral)
+
+
 # --- what is refused ---
 
 
@@ -300,10 +324,14 @@ def least(name):
     return {} if body_kind(operations[name][2]) == "json" else None
 
 
+def is_of_cathedrals(name):
+    return operations[name][2].get("security") == [{"cathedral": []}]
+
+
 def refused_everywhere(full, cathedral, reader, suspended):
     """What does not depend on what an operation does."""
     for name, (method, path, operation) in operations.items():
-        token = cathedral if name == "heartbeat" else full
+        token = cathedral if is_of_cathedrals(name) else full
         responses, kind = operation["responses"], body_kind(operation)
         body = least(name)
         ask(name, 400, headers=[("Host", "another")], token=token)
@@ -320,7 +348,8 @@ def refused_everywhere(full, cathedral, reader, suspended):
             continue
         ask(name, 401, body=body)
         ask(name, 401, token=GARBAGE, body=body)
-        if name == "heartbeat":
+        if is_of_cathedrals(name):
+            ask(name, 401, token=full, body=body)
             continue
         ask(name, 403, token=suspended, body=body)
         if method != "GET":
@@ -383,7 +412,7 @@ def conflicts(token, cathedral, flock, device):
         elif name == "xambryPutAlias":
             body = bundle(where["a"], where["b"])
         want = int(next(s for s in operation["responses"] if s.startswith("2")))
-        who = cathedral if name == "heartbeat" else token
+        who = cathedral if is_of_cathedrals(name) else token
         first = ask(name, want, where, token=who, body=body, headers=repeat)
         again = ask(name, want, where, token=who, body=body, headers=repeat)
         result(first == again, "%s: the same again" % name)
@@ -467,6 +496,7 @@ def main():
     flock, device = live(token, key, other, False)
     live(token, key, other, True)
     do("eventList", token=token)
+    hears(cathedral, flock, device)
 
     gone = do("register", "pow", instead=solved())
     run("reliquary-api", "--data", "main", "account", "suspend", gone["share_id"])

@@ -200,8 +200,8 @@ a_database_may_be_locked_for_long(void **state)
 		onlooker_change(&s->o, "BEGIN IMMEDIATE", NULL);
 		a = ask(&s->t, &e.q.ask);
 		onlooker_change(&s->o, "ROLLBACK", NULL);
-		if (r->effect == EFFECT_READS ? a.status != 200
-					      : a.status != 503 || !got_is_problem(&a, "busy"))
+		if (r->effect != EFFECT_WRITES ? a.status != 200
+					       : a.status != 503 || !got_is_problem(&a, "busy"))
 			fail_msg("%s: %u %s", r->path, a.status, a.body);
 		s->problems += a.status == 503;
 		got_free(a);

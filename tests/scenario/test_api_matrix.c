@@ -157,6 +157,45 @@ refuse_cell(struct trial *m, const struct cast *c, const struct route *r, enum s
 	got_free(trial_refused(m, &a.ask, &v));
 }
 
+/* The secret that the feed tells of a device. */
+static const char *
+fed_secret(json_t *page, const char *device)
+{
+	json_t *flock, *one;
+	size_t f, d;
+
+	json_array_foreach(json_object_get(page, "flocks"), f, flock)
+	{
+		json_array_foreach(json_object_get(flock, "devices"), d, one)
+		{
+			json_t *id = json_object_get(one, "cathedral_id");
+
+			if (strcmp(json_string_value(id), device) == 0)
+				return json_string_value(json_object_get(one, "cathedral_secret"));
+		}
+	}
+	return NULL;
+}
+
+/*
+ * Cathedrals serve everybody, so they are told of everybody: the flocks that have tunnels, their
+ * approved devices with what these share with cathedrals, and nothing else.
+ */
+static void
+feed_tells_what_it_may(struct trial *m)
+{
+	const struct things *x = &m->victim.has;
+	struct got got = expect(&m->t, 200, "GET", "/v1/cathedral/feed", m->cathedral, NULL);
+	const char *secret = fed_secret(got.json, x->device), *told;
+
+	assert_non_null(secret);
+	told = household_betrayed(
+	    &m->victim, &got, path_of("%s %s %s %s", x->flock, x->other, x->device, secret));
+	if (told != NULL)
+		fail_msg("the feed tells %s: %s", told, got.body);
+	got_free(got);
+}
+
 /* With a whole household that is for this request only: it may be the last thing it does. */
 static void
 grant_cell(struct trial *m, const struct route *r, enum standing who)
@@ -168,6 +207,10 @@ grant_cell(struct trial *m, const struct route *r, enum standing who)
 	struct household h;
 	struct route_ask a;
 
+	if (r->handle == handle_feed) {
+		foreign = NULL;
+		feed_tells_what_it_may(m);
+	}
 	if (account) {
 		household_make(&m->t, &h);
 		stand(m, &h, who);

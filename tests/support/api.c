@@ -2,6 +2,7 @@
 #include "tests/support/api.h"
 
 #include "base/hex.h"
+#include "reliquary-api/handlers/feed_pages.h"
 #include "reliquary-api/http/upload.h"
 #include "reliquary-api/routes.h"
 #include "tests/support/seed.h"
@@ -115,7 +116,12 @@ test_api_start(struct test_api *t)
 	start_store(t, &why);
 	t->load = pow_load_create(t->pow_bits, 2 * t->pow_bits, 1000);
 	assert_non_null(t->load);
-	t->site = (struct site){ .settings = &t->settings, .vault = t->vault, .load = t->load };
+	t->site = (struct site){ .settings = &t->settings,
+		.vault = t->vault,
+		.load = t->load,
+		.bundles = t->bundles,
+		.pages = feed_pages_create() };
+	assert_non_null(t->site.pages);
 	t->options.site = &t->site;
 	t->options.store = t->store;
 	t->api = api_create(&t->options, &t->random, &why);
@@ -142,6 +148,7 @@ test_api_stop(struct test_api *t)
 	server_destroy(t->server);
 	api_destroy(t->api);
 	store_close(t->store);
+	feed_pages_destroy(t->site.pages);
 	pow_load_destroy(t->load);
 	vault_close(t->vault);
 	t->api = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/support/asked.h"
 
-#include "reliquary-api/store/session.h"
+#include "database/session.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

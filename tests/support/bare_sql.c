@@ -19,10 +19,11 @@ static const char *const texts[BARE_STATEMENTS] = {
 		   " FROM joins WHERE flock = ?1 AND id = ?2",
 	[UNJOIN] = "DELETE FROM joins WHERE flock = ?1 AND id = ?2",
 	[NUMBER] = "UPDATE counters SET value = value + 1 WHERE name = 'changes'",
-	[CHANGE] = "INSERT INTO changes (flock_a, flock_b, number, at)"
+	[CHANGE] = "INSERT INTO changes (flock_a, flock_b, number, at, gone)"
 		   " VALUES (?1, ?1, (SELECT value FROM counters WHERE name = 'changes'),"
-		   " 1790000000) ON CONFLICT (flock_a, flock_b)"
-		   " DO UPDATE SET number = excluded.number, at = excluded.at",
+		   " 1790000000, 0) ON CONFLICT (flock_a, flock_b)"
+		   " DO UPDATE SET number = excluded.number, at = excluded.at,"
+		   " gone = excluded.gone",
 	[EVENT] = "INSERT INTO events (account, number, at, token, action, subject) VALUES (?1,"
 		  " coalesce((SELECT max(number) FROM events WHERE account = ?1), 0) + 1,"
 		  " 1790000000, '0000000000000001', 'device.approve',"

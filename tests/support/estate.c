@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
+#include "reliquary-api/handlers/secrets.h"
 #include "reliquary-api/store/flocks.h"
 #include "tests/support/children.h"
 
@@ -114,9 +115,13 @@ static struct join
 join_of(struct estate *e, uint32_t n, struct device_id id, int64_t now)
 {
 	struct join j = { .flock = estate_flock(n), .id = id, .label = "a device", .now = now };
+	const struct site site = { .vault = e->vault };
+	const struct call c = { .site = &site, .random = &e->random };
+	struct cathedral_secret secret;
 
 	random_bytes(&e->random, j.cosk.bytes, sizeof(j.cosk.bytes));
-	random_bytes(&e->random, j.sealed, sizeof(j.sealed));
+	random_bytes(&e->random, secret.bytes, sizeof(secret.bytes));
+	device_seal(&c, j.flock, j.id, &secret, j.sealed);
 	return j;
 }
 

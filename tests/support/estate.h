@@ -9,8 +9,8 @@
 
 #include "base/ids.h"
 #include "base/random.h"
+#include "database/vault.h"
 #include "reliquary-api/auth/token.h"
-#include "reliquary-api/auth/vault.h"
 #include "reliquary-api/store/devices.h"
 
 #include <stddef.h>

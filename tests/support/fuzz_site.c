@@ -379,8 +379,8 @@ fuzz_site_publish(struct fuzz_site *f, unsigned variant)
 
 	fuzz_expect(
 	    publish_swap(s->publish, variant_registry(f, variant, publish_current(s->publish))));
-	site_purge(s);
-	pipeline_push_ambries(f->c->pipelines[2], fuzz_site_now(f));
+	site_purge(s, NULL);
+	pipeline_push_ambries(f->c->pipelines[2], NULL, fuzz_site_now(f));
 	fuzz_expect(publish_reclaim(s->publish));
 	check_answers(f, NULL, 0, false);
 }

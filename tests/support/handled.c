@@ -86,7 +86,10 @@ handled_begin(void **state)
 	random_from_seed(&h->random, 7);
 	open_vault(h);
 	h->settings = usual;
-	h->site = (struct site){ &h->settings, h->vault, h->load };
+	h->site = (struct site){ .settings = &h->settings,
+		.vault = h->vault,
+		.load = h->load,
+		.bundles = h->bundles.path };
 	h->router = router_create((const struct pattern *)routes, sizeof(routes[0]));
 	h->document = json_load_file("docs/openapi.json", JSON_REJECT_DUPLICATES, NULL);
 	assert_true(h->router != NULL && h->document != NULL);

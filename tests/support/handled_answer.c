@@ -29,15 +29,37 @@ operation_of(json_t *document, const char *path, enum method method)
 	return operation;
 }
 
-/* Members whose values are shown once. */
+/* Members whose values are shown once, or to cathedrals only. */
+static bool
+names_secret(json_t *object)
+{
+	static const char *const names[] = { "account", "cathedral_secret", "enrolment_key" };
+	bool log = json_object_get(object, "action") != NULL; /* names the token that did it */
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (json_object_get(object, names[i]) != NULL)
+			return true;
+	}
+	return !log && json_object_get(object, "token") != NULL;
+}
+
 static bool
 shows_secret(json_t *json)
 {
-	static const char *const names[] = { "account", "token", "cathedral_secret",
-		"enrolment_key" };
+	const char *name;
+	json_t *part;
+	size_t i;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (json_object_get(json, names[i]) != NULL)
+	if (names_secret(json))
+		return true;
+	json_array_foreach(json, i, part)
+	{
+		if (shows_secret(part))
+			return true;
+	}
+	json_object_foreach(json, name, part)
+	{
+		if (shows_secret(part))
 			return true;
 	}
 	return false;

@@ -187,6 +187,16 @@ give_to_resumer(struct http_stand *s, struct exchange *x)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* How often run() was called for it. */
+static uintptr_t
+asked_before(struct exchange *x)
+{
+	uintptr_t ret = (uintptr_t)x->state;
+
+	x->state = (void *)(ret + 1);
+	return ret;
+}
+
 static enum server_next
 run(struct exchange *x, void *arg)
 {
@@ -198,6 +208,10 @@ run(struct exchange *x, void *arg)
 		return SERVER_LATER;
 	}
 	if (strcmp(x->rq.path, "/later") == 0) {
+		give_to_resumer(s, x);
+		return SERVER_LATER;
+	}
+	if (strcmp(x->rq.path, "/again") == 0 && asked_before(x) < AGAIN) {
 		give_to_resumer(s, x);
 		return SERVER_LATER;
 	}
@@ -220,6 +234,10 @@ static const struct server_calls calls = { begin, run, done };
 static void
 resume(struct exchange *x)
 {
+	if (strcmp(x->rq.path, "/again") == 0) {
+		server_run_again(x);
+		return;
+	}
 	x->reply = echo(&x->rq);
 	server_resume(x);
 }

@@ -8,6 +8,7 @@
  *	/refuse        401 at once
  *	/hold          the answer comes when the test releases it
  *	/later         the answer comes from another thread, at once
+ *	/again         so does the wish to be asked once more, AGAIN times
  *	/upload        the body goes to a file of the folder given
  *	/json /secret /text /empty /busy /method /replayed /page   an answer of that kind
  *	/large         200 and LARGE_ANSWER bytes
@@ -22,6 +23,7 @@
 #include <stdatomic.h>
 
 #define STAND_BODY_MAX 1000
+#define AGAIN          3
 #define LARGE_ANSWER   (8u << 20)
 
 struct http_stand {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/support/owners.h"
-
-#include "reliquary-api/store/sql.h"
+#include "database/sql.h"
+#include "reliquary-api/store/feed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -153,7 +153,7 @@ owner_noted(struct owners *t, const struct flock_id pairs[][2], size_t count)
 	uint64_t last, since = t->noted;
 	size_t found = 0;
 
-	assert_int_equal(change_last(t->s, &last), STORE_OK);
+	assert_int_equal(change_bounds(t->s, &last, &(uint64_t){ 0 }), STORE_OK);
 	t->noted = last;
 	for (size_t i = 0; i < count; i++)
 		found += owner_change(t, pairs[i][0], pairs[i][1]) > since;

@@ -113,7 +113,7 @@ stage_publish(struct stage *s)
 	const struct registry *old = publish_current(s->site->publish);
 
 	have(publish_swap(s->site->publish, registry_now(s, old)) ? s : NULL);
-	site_purge(s->site);
+	site_purge(s->site, NULL);
 	publish_reclaim(s->site->publish);
 }
 

@@ -9,6 +9,17 @@ note(struct model *m, unsigned a, unsigned b)
 	m->noted[a < b ? a : b][a < b ? b : a] = ++m->last;
 }
 
+/* The flock has other devices now, which its xflocks' ambries go by. */
+static void
+note_devices(struct model *m, unsigned flock)
+{
+	note(m, flock, flock);
+	for (unsigned other = 0; other < MODEL_FLOCKS; other++) {
+		if (model_established(m, flock, other))
+			note(m, flock, other);
+	}
+}
+
 static bool
 owns(const struct model *m, const struct model_ask *a)
 {
@@ -83,11 +94,7 @@ model_flock_delete(struct model *m, const struct model_ask *a)
 {
 	if (!owns(m, a))
 		return STORE_NONE;
-	for (unsigned other = 0; other < MODEL_FLOCKS; other++) {
-		if (model_established(m, a->flock, other))
-			note(m, a->flock, other);
-	}
-	note(m, a->flock, a->flock);
+	note_devices(m, a->flock);
 	for (unsigned other = 0; other < MODEL_FLOCKS; other++) {
 		bundle_remove(m, a->flock, other);
 		m->consents[a->flock][other] = 0;
@@ -147,7 +154,7 @@ approve(struct model *m, const struct model_ask *a, uint8_t kek)
 	d->state = DEVICE_APPROVED;
 	d->kek = kek;
 	d->bw_limit = MODEL_MBIT;
-	note(m, a->flock, a->flock);
+	note_devices(m, a->flock);
 }
 
 enum store_result
@@ -241,7 +248,7 @@ model_device_delete(struct model *m, const struct model_ask *a)
 	if (d == NULL)
 		return STORE_NONE;
 	if (d->state == DEVICE_APPROVED)
-		note(m, a->flock, a->flock);
+		note_devices(m, a->flock);
 	d->state = DEVICE_NONE;
 	return STORE_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/support/trial.h"
 
-#include "reliquary-api/auth/token.h"
+#include "tests/support/fleet.h"
 #include "tests/support/watched.h"
 
 #include <setjmp.h>
@@ -25,40 +25,12 @@ trial_prepare(struct trial *m)
 	random_split(&m->random, &m->t.random);
 }
 
-static enum store_result
-add_cathedral(struct session *s, void *arg)
-{
-	const struct cathedral_row row = { .name = "first",
-		.region = "eu",
-		.address = "192.0.2.1",
-		.port = 4500,
-		.nat_port = 4501 };
-
-	return cathedral_add(s, &row, arg, test_api_clock().wall_s);
-}
-
-static void
-make_cathedral(struct trial *m)
-{
-	struct fault why = { "" };
-	struct session *office = session_open_writer(m->t.store, &why);
-	struct secret_hash hash;
-	struct hash32 row;
-
-	assert_non_null(office);
-	token_new(m->cathedral, 16, &m->random);
-	hash = vault_hash(m->t.vault, SECRET_CATHEDRAL_TOKEN, m->cathedral, strlen(m->cathedral));
-	memcpy(row.bytes, hash.bytes, sizeof(row.bytes));
-	assert_int_equal(store_atomically(office, add_cathedral, &row), STORE_OK);
-	session_close(office);
-}
-
 void
 trial_start(struct trial *m)
 {
 	test_api_start(&m->t);
 	onlooker_open(&m->o, m->t.db);
-	make_cathedral(m);
+	fleet_add(&m->t, "first", 1, m->cathedral);
 	household_make(&m->t, &m->victim);
 	m->nowhere = things_nowhere(&m->random);
 	onlooker_look(&m->o);

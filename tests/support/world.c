@@ -65,6 +65,7 @@ world_destroy(struct world *w)
 	for (unsigned n = 0; n < w->device_count; n++)
 		device_wipe(&w->devices[n].d);
 	world_registry_free(w);
+	world_feed_end(w);
 	for (size_t n = 0; n < w->flight_count; n++)
 		free(w->flights[n].datagram);
 	free(w->flights);

@@ -16,6 +16,7 @@
 
 #include "cathedral/relay/pipeline.h"
 #include "cathedral/relay/site.h"
+#include "cathedral/state/follow.h"
 #include "tools/device/device.h"
 
 #define WORLD_FLOCKS     4
@@ -78,12 +79,14 @@ struct world_cathedral {
 	uint64_t ahead_ns;           /* its monotonic clock; may be written before world_open() */
 	int64_t skew_s;              /* its wall clock; may be written */
 	bool alone;                  /* knows no other cathedral; from the next publish on */
+	bool draining, gone;         /* in the fleet of a world that is fed; likewise */
 	bool scanner_rests;          /* may be written: lookups wait */
 
 	/* NULL while it is down. */
 	struct site *site;
 	struct pipeline *pipelines[WORLD_WORKERS + 2]; /* workers, scanner, main thread */
 	struct stats *stats;                           /* as many */
+	struct follow *follow;                         /* of a world that is fed */
 	struct world_sender sender;
 	uint64_t sweep_due_ns, scan_due_ns;
 	uint64_t taken[WORLD_WORKERS]; /* packets each worker was given */
@@ -146,6 +149,7 @@ struct world {
 	struct world_device devices[WORLD_DEVICES];
 	unsigned flock_count, pair_count, cathedral_count, device_count;
 	struct federation_secret secret;
+	struct world_feed *feed; /* NULL: registries are made of flocks and pairs directly */
 
 	struct world_line line;             /* may be written */
 	bool cut[WORLD_HOSTS][WORLD_HOSTS]; /* may be written; by numbers of hosts */
@@ -208,6 +212,12 @@ unsigned world_add_tunnel(
 
 /* The device gets to know one more cathedral, as if it had been configured with it. */
 void world_add_fallback(struct world *w, unsigned device, unsigned cathedral, unsigned listener);
+
+/*
+ * Before it is opened: cathedrals follow a registry.db, which every publish writes to.  All of them
+ * the same one, each by itself.
+ */
+void world_follow(struct world *w);
 
 /* Starts all cathedrals. */
 void world_open(struct world *w);

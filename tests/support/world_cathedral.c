@@ -125,16 +125,30 @@ main_of(const struct world_cathedral *c)
 	return c->pipelines[c->workers + 1];
 }
 
+/* Of a world that is not fed everything may have been touched. */
+static struct registry *
+read_registry(struct world *w, unsigned cathedral, const struct registry *old,
+    struct registry_touched *touched)
+{
+	if (w->feed != NULL)
+		return world_feed_registry(w, cathedral, old, touched);
+	registry_touch_all(touched);
+	return world_registry(w, cathedral, old);
+}
+
 void
 world_start(struct world *w, unsigned cathedral)
 {
 	struct world_cathedral *c = &w->cathedrals[cathedral];
+	struct registry_touched touched = { .all = true };
 	unsigned slots = c->workers + 2;
 	size_t size = slots * sizeof(*c->stats);
 
 	world_must(c->site == NULL, "a cathedral that is down");
 	c->stats = aligned_alloc(64, size);
-	c->site = site_create(&c->options, world_registry(w, cathedral, NULL), slots, &w->random);
+	c->site = site_create(
+	    &c->options, read_registry(w, cathedral, NULL, &touched), slots, &w->random);
+	registry_touched_free(&touched);
 	world_must(c->stats != NULL && c->site != NULL, "memory for a cathedral");
 	memset(c->stats, 0, size);
 	memset(c->taken, 0, sizeof(c->taken));
@@ -157,7 +171,9 @@ world_cathedral_end(struct world *w, unsigned cathedral)
 	for (unsigned n = 0; n < c->workers + 2; n++)
 		pipeline_destroy(c->pipelines[n]);
 	site_destroy(c->site);
+	follow_destroy(c->follow);
 	free(c->stats);
+	c->follow = NULL;
 	c->site = NULL;
 	c->stats = NULL;
 }
@@ -180,14 +196,16 @@ void
 world_publish(struct world *w, unsigned cathedral)
 {
 	struct world_cathedral *c = &w->cathedrals[cathedral];
+	struct registry_touched touched = { .all = false };
 	struct registry *next;
 
 	if (c->site == NULL)
 		return;
-	next = world_registry(w, cathedral, publish_current(c->site->publish));
+	next = read_registry(w, cathedral, publish_current(c->site->publish), &touched);
 	world_must(publish_swap(c->site->publish, next), "memory for a registry");
-	site_purge(c->site);
-	pipeline_push_ambries(main_of(c), world_cathedral_now(w, cathedral));
+	site_purge(c->site, &touched);
+	pipeline_push_ambries(main_of(c), &touched, world_cathedral_now(w, cathedral));
+	registry_touched_free(&touched);
 }
 
 void

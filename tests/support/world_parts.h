@@ -14,6 +14,19 @@ void world_must(bool holds, const char *what);
 struct registry *world_registry(struct world *w, unsigned cathedral, const struct registry *old);
 void world_registry_free(struct world *w);
 
+/* Flocks and pairs that changed are built anew. */
+void world_build(struct world *w);
+
+/* ---- world_feed.c ---- */
+
+/* Tells registry.db what there is. */
+void world_feed_tell(struct world *w);
+
+/* What the cathedral reads there, from old (NULL: it has just been started). */
+struct registry *world_feed_registry(struct world *w, unsigned cathedral,
+    const struct registry *old, struct registry_touched *touched);
+void world_feed_end(struct world *w);
+
 /* ---- world_cathedral.c, world_device.c ---- */
 
 /* Which of its workers a datagram from there goes to, as the kernel would have it. */

@@ -307,8 +307,8 @@ is_stale(const struct world *w, const struct world_pair *p)
 	       (p->built->a != b && p->built->b != b);
 }
 
-static void
-build_changed(struct world *w)
+void
+world_build(struct world *w)
 {
 	for (unsigned n = 0; n < w->flock_count; n++)
 		if (w->flocks[n].changed)
@@ -367,7 +367,7 @@ world_registry(struct world *w, unsigned cathedral, const struct registry *old)
 	struct registry *r;
 
 	/* One thread has them all, so cathedrals may share the parts. */
-	build_changed(w);
+	world_build(w);
 	for (unsigned n = 0; n < w->flock_count; n++) {
 		flocks[parts.flock_count++] = w->flocks[n].built;
 		w->flocks[n].built->references++;

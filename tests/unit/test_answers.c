@@ -111,7 +111,7 @@ an_info_is_answered_once_the_peer_is_known(void **state)
 		announce(&one);
 		assert_string_equal(answers_for(&one, NULL), "i");
 		stage_pass(&s, 200 * NS_PER_S);
-		site_purge(s.site);
+		site_purge(s.site, NULL);
 	}
 }
 
@@ -333,26 +333,26 @@ a_new_bundle_is_pushed_to_who_wants_it(void **state)
 	announce(&two);
 	announce(&third);
 	announce(&far);
-	assert_int_equal(pipeline_push_ambries(s.pipeline, s.now), 0); /* nothing is new */
+	assert_int_equal(pipeline_push_ambries(s.pipeline, NULL, s.now), 0); /* nothing is new */
 
 	s.bundle_a.generation = 77;
 	stage_publish(&s);
 	tray_empty(&s.tray);
-	assert_int_equal(pipeline_push_ambries(s.pipeline, s.now), 2);
+	assert_int_equal(pipeline_push_ambries(s.pipeline, NULL, s.now), 2);
 	assert_string_equal(answers_for(&one, NULL), "a");
 	tray_empty(&s.tray);
-	assert_int_equal(pipeline_push_ambries(s.pipeline, s.now), 2);
+	assert_int_equal(pipeline_push_ambries(s.pipeline, NULL, s.now), 2);
 	assert_string_equal(answers_for(&two, NULL), "a");
 	assert_int_equal(stats_get(&s.stats.ambry_pushes), 4);
 
 	/* Who is where nobody proved to be gets nothing unasked. */
 	one.at.port++;
 	announce(&one);
-	assert_int_equal(pipeline_push_ambries(s.pipeline, s.now), 1);
+	assert_int_equal(pipeline_push_ambries(s.pipeline, NULL, s.now), 1);
 	announce(&one);
-	assert_int_equal(pipeline_push_ambries(s.pipeline, s.now), 2);
+	assert_int_equal(pipeline_push_ambries(s.pipeline, NULL, s.now), 2);
 	stage_pass(&s, 120 * NS_PER_S);
-	assert_int_equal(pipeline_push_ambries(s.pipeline, s.now), 0);
+	assert_int_equal(pipeline_push_ambries(s.pipeline, NULL, s.now), 0);
 }
 
 static void
@@ -371,7 +371,7 @@ many_pushes_are_all_sent(void **state)
 		count += 2;
 	}
 	tray_empty(&s.tray);
-	assert_int_equal(pipeline_push_ambries(s.pipeline, s.now), count);
+	assert_int_equal(pipeline_push_ambries(s.pipeline, NULL, s.now), count);
 	assert_int_equal(s.tray.count, count);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Copies of a running database, and the check that says whether a database is sound. */
-#include "reliquary-api/store/session.h"
+#include "database/session.h"
 #include "tests/support/store.h"
 #include "tests/support/vfs.h"
 
@@ -338,10 +338,10 @@ what_is_wrong_is_said_in_words(void **state)
 		{ "INSERT INTO bundles VALUES (4352, 4352, 1, 9, 0, 5, " HASH ", 'f');"
 		  "INSERT INTO leftovers VALUES ('f')",
 		    "a bundle's file is to be removed" },
-		{ "INSERT INTO changes VALUES (1, 1, 1000000, 0)",
+		{ "INSERT INTO changes VALUES (1, 1, 1000000, 0, 0)",
 		    "the changes are not numbered up to their counter" },
 		{ "DELETE FROM counters", "the changes are not numbered up to their counter" },
-		{ "UPDATE counters SET value = 9; INSERT INTO changes VALUES (2, 1, 9, 0)",
+		{ "UPDATE counters SET value = 9; INSERT INTO changes VALUES (2, 1, 9, 0, 0)",
 		    "a change names its flocks the wrong way round" },
 		{ "UPDATE accounts SET flocks = 1", "an account's flocks are miscounted" },
 		{ "UPDATE accounts SET max_flocks = -1", "an account's quota is below zero" },

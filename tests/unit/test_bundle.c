@@ -409,6 +409,88 @@ peek_tells_the_flocks(void **state)
 	}
 }
 
+struct gathered {
+	const uint8_t *entries; /* of the whole */
+	uint8_t *out;
+	size_t count, runs;
+};
+
+static bool
+gather(void *arg, size_t place, size_t count)
+{
+	struct gathered *g = arg;
+
+	memcpy(g->out + g->count * BUNDLE_ENTRY_SIZE, g->entries + place * BUNDLE_ENTRY_SIZE,
+	    count * BUNDLE_ENTRY_SIZE);
+	g->count += count;
+	g->runs++;
+	return true;
+}
+
+static bool
+gather_no_more(void *arg, size_t place, size_t count)
+{
+	struct gathered *g = arg;
+
+	(void)place;
+	(void)count;
+	return ++g->runs < 2;
+}
+
+/* By the outline alone: so the entries may be read from a file, run by run. */
+static void
+expect_runs(struct flock_id first, struct flock_id second, const struct kek_set *in, size_t runs)
+{
+	size_t len, size = bundle_size(flock_equal(first, second), in, in);
+	uint8_t *bytes = whole_bundle(first, second, &len), *slice = malloc(size);
+	uint8_t *beginning = exact_copy(bytes, BUNDLE_OUTLINE_SIZE);
+	struct gathered g = { .entries = bytes + BUNDLE_HEAD_SIZE, .out = malloc(size) };
+	struct bundle outline;
+
+	assert_true(bundle_outline(&outline, beginning, BUNDLE_OUTLINE_SIZE, second, first));
+	assert_true(outline.entries == NULL);
+	assert_int_equal(outline.head.generation, 0x11223344);
+	assert_int_equal(outline.count, (len - BUNDLE_HEAD_SIZE) / BUNDLE_ENTRY_SIZE);
+	assert_true(bundle_runs(&outline, in, in, gather, &g));
+	assert_int_equal(g.runs, runs);
+
+	outline.entries = g.entries;
+	assert_int_equal(bundle_slice(&outline, in, in, slice, size), size);
+	assert_memory_equal(slice, bytes, BUNDLE_HEAD_SIZE);
+	assert_memory_equal(slice + BUNDLE_HEAD_SIZE, g.out, size - BUNDLE_HEAD_SIZE);
+	free(g.out);
+	free(beginning);
+	free(slice);
+	free(bytes);
+}
+
+static void
+slices_are_runs_of_entries(void **state)
+{
+	struct kek_set all = kek_set_all(), none = { { 0 } }, some = { { 0 } };
+	uint8_t less[BUNDLE_OUTLINE_SIZE - 1] = { 0 };
+	struct gathered g = { .count = 0 };
+	struct bundle outline;
+
+	(void)state;
+	kek_set_add(&some, 1);
+	kek_set_add(&some, 2);
+	kek_set_add(&some, 3);
+	kek_set_add(&some, 7);
+	expect_runs(one, one, &all, 1);
+	expect_runs(one, one, &none, 0);
+	expect_runs(one, one, &some, 5); /* 12 13, 17, 23, 27, 37 */
+	expect_runs(xa, xb, &some, 8);   /* of each: 1 2 3, then 7 */
+	expect_runs(xb, xa, &some, 8);
+	expect_runs(xb, xa, &all, 1);
+
+	assert_false(bundle_outline(&outline, less, sizeof(less), one, one));
+	assert_true(bundle_outline(
+	    &outline, (const uint8_t[BUNDLE_OUTLINE_SIZE]){ 0 }, BUNDLE_OUTLINE_SIZE, one, one));
+	assert_false(bundle_runs(&outline, &some, &some, gather_no_more, &g));
+	assert_int_equal(g.runs, 2);
+}
+
 /* A slice of numbers 1 to 4: six tunnels, twelve entries. */
 static const struct kek_set four = { { 0x1e } };
 
@@ -556,6 +638,7 @@ main(void)
 		cmocka_unit_test(slices_within_one_flock_find_the_same),
 		cmocka_unit_test(slices_between_flocks_find_the_same),
 		cmocka_unit_test(the_file_may_name_the_second_flock_first),
+		cmocka_unit_test(slices_are_runs_of_entries),
 		cmocka_unit_test(slices_of_slices_are_slices),
 		cmocka_unit_test(domains_do_not_matter),
 		cmocka_unit_test(peek_tells_the_flocks),

@@ -275,14 +275,50 @@ test_what_is_refused(void **state)
 static void
 test_what_is_required(void **state)
 {
-	struct conf c;
-	struct fault why;
+	static const struct {
+		const char *lines, *fault;
+	} cases[] = {
+		{ "", "c: settings: required but missing, with secretdir, or else registry" },
+		{ "secretdir d\n",
+		    "c: settings: required but missing, with secretdir, or else registry" },
+		{ "settings s\n", "c: secretdir: required but missing" },
+		{ "registry r\nsettings s\nsecretdir d\n",
+		    "c: registry: says already what settings and secretdir would say" },
+		{ "registry r\nsecretdir d\n",
+		    "c: registry: says already what settings and secretdir would say" },
+		{ "settings s\nsecretdir d\nregistry_key k\n",
+		    "c: registry_key: there is no registry that it would be of" },
+	};
 
 	(void)state;
-	assert_false(conf_read_text(&c, "c", "secretdir d\nlisten 192.0.2.1:4500\n", &why));
-	assert_string_equal(why.text, "c: settings: required but missing");
-	assert_false(conf_read_text(&c, "c", "settings s\nlisten 192.0.2.1:4500\n", &why));
-	assert_string_equal(why.text, "c: secretdir: required but missing");
+	for (size_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+		struct conf c;
+		struct fault why;
+		char text[256];
+
+		snprintf(text, sizeof(text), "%slisten 192.0.2.1:4500\n", cases[n].lines);
+		assert_false(conf_read_text(&c, "c", text, &why));
+		assert_string_equal(why.text, cases[n].fault);
+	}
+}
+
+static void
+test_a_registry_has_a_key(void **state)
+{
+	struct conf c;
+	struct fault why;
+	char text[400] = "listen 192.0.2.1:4500\nregistry ";
+
+	(void)state;
+	assert_true(conf_read_text(&c, "c", "listen 192.0.2.1:4500\nregistry a/b.db\n", &why));
+	assert_string_equal(c.registry, "a/b.db");
+	assert_string_equal(c.registry_key, "a/b.db.key");
+	assert_true(conf_read_text(
+	    &c, "c", "listen 192.0.2.1:4500\nregistry_key k\nregistry a/b.db\n", &why));
+	assert_string_equal(c.registry_key, "k");
+	memset(text + strlen(text), 'x', CONF_TEXT_MAX - 4);
+	assert_false(conf_read_text(&c, "c", text, &why));
+	assert_string_equal(why.text, "c: registry: the path is too long");
 }
 
 static void
@@ -440,13 +476,15 @@ test_what_the_sample_leaves_out_is_taken_too(void **state)
 	while ((line = strsep(&rest, "\n")) != NULL) {
 		char one[1024];
 
-		if (line[0] != '#' || line[1] == ' ')
+		if (line[0] != '#' || line[1] == ' ' || strncmp(line, "#registry", 9) == 0)
 			continue;
 		snprintf(one, sizeof(one), MUST "%s%s\n",
 		    strncmp(line, "#local", 6) == 0 ? "" : "local 192.0.2.1:4500\n", line + 1);
 		conf_of(one);
 	}
 	free(text);
+	/* These two are instead of what must be there else. */
+	conf_of("listen 192.0.2.1:4500\nregistry r\nregistry_key k\n");
 }
 
 int
@@ -461,6 +499,7 @@ main(void)
 		cmocka_unit_test(test_the_first_run_names_the_user_if_none_is_the_cathedrals),
 		cmocka_unit_test(test_what_is_refused),
 		cmocka_unit_test(test_what_is_required),
+		cmocka_unit_test(test_a_registry_has_a_key),
 		cmocka_unit_test(test_one_thing_is_not_said_in_two_words),
 		cmocka_unit_test(test_listeners_are_limited),
 		cmocka_unit_test(test_paths_are_the_files_neighbours),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/support/scratch.h"
-#include "tools/cathedralctl/ask.h"
 #include "tools/cathedralctl/show.h"
+#include "tools/control/ask.h"
 
 #include <pthread.h>
 #include <setjmp.h>

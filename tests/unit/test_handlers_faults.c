@@ -52,6 +52,7 @@ static const struct {
 	{ "PUT " PAIR, NULL },
 	{ "DELETE " PAIR, NULL },
 	{ "GET /v1/cathedrals", NULL },
+	{ "GET /v1/cathedral/feed", NULL },
 	{ "POST /v1/cathedral/heartbeat", "{\"version\": \"0.1.0\"}" },
 	{ "GET /v1/events", NULL },
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-#include "reliquary-api/store/migrate.h"
+#include "reliquary-api/store/parts.h"
 
 #include "base/file.h"
-#include "reliquary-api/store/session.h"
+#include "database/session.h"
 #include "tests/support/store.h"
 #include "tests/support/vfs.h"
 
@@ -51,6 +51,26 @@ static struct migration two[] = {
 	{ 0, NULL, NULL },
 };
 
+/* With a table of the test's own. */
+static bool
+version_by(const struct store_options *o, const struct migration *table, struct schema_version *ret,
+    struct fault *reason)
+{
+	const struct schema schema = { STORE_APPLICATION, table };
+	struct database d;
+
+	return store_database(&d, o, reason) && schema_version(&d, &schema, ret, reason);
+}
+
+static bool
+apply(const struct store_options *o, const struct migration *table, struct fault *reason)
+{
+	const struct schema schema = { STORE_APPLICATION, table };
+	struct database d;
+
+	return store_database(&d, o, reason) && schema_apply(&d, &schema, reason);
+}
+
 static void
 assert_sql(const char *path, const char *sql, const char *want)
 {
@@ -85,7 +105,7 @@ the_table_is_the_folder(void **state)
 	}
 	closedir(folder);
 
-	for (const struct migration *m = schema_migrations; m->name != NULL; m++) {
+	for (const struct migration *m = store_schema.table; m->name != NULL; m++) {
 		char path[256], begin[16];
 		uint8_t *data;
 		size_t len;
@@ -101,7 +121,7 @@ the_table_is_the_folder(void **state)
 		rows++;
 	}
 	assert_int_equal(rows, files);
-	assert_int_equal(migrations_last(schema_migrations), rows);
+	assert_int_equal(schema_last(&store_schema), rows);
 }
 
 static void
@@ -109,13 +129,13 @@ versions_are_told_without_a_touch(void **state)
 {
 	struct scratch_name none = scratch_name(&t.scratch, "none.db");
 	struct store_options o = t.options;
-	struct store_version v;
+	struct schema_version v;
 
 	(void)state;
 	assert_true(store_version(&t.options, &v, &why));
-	assert_int_equal(v.have, migrations_last(schema_migrations));
+	assert_int_equal(v.have, schema_last(&store_schema));
 	assert_int_equal(v.want, v.have);
-	assert_true(migrations_version(&t.options, two, &v, &why));
+	assert_true(version_by(&t.options, two, &v, &why));
 	assert_int_equal(v.have, 1);
 	assert_int_equal(v.want, 2);
 
@@ -133,7 +153,7 @@ a_database_that_is_there_is_kept_before_it_is_changed(void **state)
 
 	(void)state;
 	assert_false(exists(kept.path));
-	if (!migrations_apply(&t.options, two, &why))
+	if (!apply(&t.options, two, &why))
 		fail_msg("%s", why.text);
 	assert_sql(t.path.path, "PRAGMA user_version", "2\n");
 	assert_sql(t.path.path, "SELECT name FROM moods", "id\n");
@@ -147,7 +167,7 @@ a_database_that_is_there_is_kept_before_it_is_changed(void **state)
 
 	/* Once is enough. */
 	assert_int_equal(unlink(kept.path), 0);
-	assert_true(migrations_apply(&t.options, two, &why));
+	assert_true(apply(&t.options, two, &why));
 	assert_false(exists(kept.path));
 }
 
@@ -160,7 +180,7 @@ what_is_kept_is_what_was_committed_last(void **state)
 	(void)state;
 	test_store_open(&t);
 	assert_int_equal(fact_set(t.writer, "late", "1"), STORE_OK);
-	if (!migrations_apply(&t.options, two, &why))
+	if (!apply(&t.options, two, &why))
 		fail_msg("%s", why.text);
 	test_store_close(&t);
 	assert_sql(kept.path, "SELECT name FROM facts ORDER BY name", "id\nlate\n");
@@ -176,7 +196,7 @@ a_new_database_has_nothing_to_keep(void **state)
 
 	(void)state;
 	o.path = fresh.path;
-	if (!migrations_apply(&o, two, &why))
+	if (!apply(&o, two, &why))
 		fail_msg("%s", why.text);
 	assert_false(exists(kept.path));
 	assert_sql(fresh.path, "PRAGMA user_version", "2\n");
@@ -184,7 +204,7 @@ a_new_database_has_nothing_to_keep(void **state)
 	/* An empty file is no database yet: what a start that was cut short leaves. */
 	assert_int_equal(unlink(fresh.path), 0);
 	scratch_write(&t.scratch, "fresh.db", "");
-	assert_true(migrations_apply(&o, two, &why));
+	assert_true(apply(&o, two, &why));
 	assert_sql(fresh.path, "PRAGMA user_version", "2\n");
 }
 
@@ -204,7 +224,7 @@ assert_refused_untouched(const char *reason)
 {
 	size_t before_len, after_len;
 	uint8_t *before = bytes_of(t.path.path, &before_len), *after;
-	struct store_version v;
+	struct schema_version v;
 	char want[700];
 
 	assert_null(store_open(&t.options, &t.random, &why));
@@ -223,7 +243,7 @@ static void
 a_newer_database_is_refused_and_left_as_it_is(void **state)
 {
 	(void)state;
-	assert_true(migrations_apply(&t.options, two, &why));
+	assert_true(apply(&t.options, two, &why));
 	assert_refused_untouched("version 2 of the database, this program knows up to 1: it was "
 				 "written by a newer one");
 }
@@ -242,7 +262,7 @@ a_newer_one_with_a_log_is_left_as_it_is(void **state)
 	assert_int_not_equal(child, -1);
 	if (child == 0) {
 		test_store_open(&t);
-		_exit(migrations_apply(&t.options, two, &why) ? 0 : 1); /* nothing is closed */
+		_exit(apply(&t.options, two, &why) ? 0 : 1); /* nothing is closed */
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
@@ -309,14 +329,14 @@ a_migration_that_fails_changes_nothing(void **state)
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 		fault_set(&want, cases[i].reason, t.path.path);
 #pragma GCC diagnostic pop
-		assert_false(migrations_apply(&t.options, bad, &why));
+		assert_false(apply(&t.options, bad, &why));
 		assert_string_equal(why.text, want.text);
 		assert_sql(t.path.path, "PRAGMA user_version", "1\n");
 		assert_sql(t.path.path, "SELECT name FROM sqlite_schema WHERE name = 'moods'", "");
 		assert_sql(t.path.path, "SELECT count(*) FROM tokens", "0\n");
 	}
 	/* And the real one works after that. */
-	assert_true(migrations_apply(&t.options, two, &why));
+	assert_true(apply(&t.options, two, &why));
 }
 
 static void
@@ -359,7 +379,7 @@ without_a_copy_nothing_is_changed(void **state)
 	(void)state;
 	assert_int_equal(mkdir(kept.path, 0700), 0);
 	assert_int_equal(mkdir(inside.path, 0700), 0);
-	assert_false(migrations_apply(&t.options, two, &why));
+	assert_false(apply(&t.options, two, &why));
 	assert_non_null(strstr(why.text, "before-0002: Is a directory"));
 	assert_sql(t.path.path, "PRAGMA user_version", "1\n");
 }
@@ -382,6 +402,6 @@ main(void)
 		IN_PLACE(without_a_copy_nothing_is_changed),
 	};
 
-	two[0] = schema_migrations[0];
+	two[0] = store_schema.table[0];
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

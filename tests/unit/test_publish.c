@@ -198,6 +198,112 @@ nothing_is_freed_under_a_reader(void **state)
 	publish_destroy(p);
 }
 
+/* ---- the same while flocks change one by one, and all else is shared ---- */
+
+#define FLOCKS 400
+
+static struct flock_id
+flock_of(unsigned n)
+{
+	return (struct flock_id){ (uint64_t)(n + 1) << 8 };
+}
+
+/* Flock 0 is in all of them, and says by its Mbit/s which one it is; others come and go. */
+static void
+change_flock(struct registry *r, unsigned n, uint32_t number)
+{
+	struct member m = member;
+
+	m.mbit = number;
+	if (n > 0 && random_below(&randomness, 3) == 0)
+		assert_true(registry_remove_flock(r, flock_of(n)));
+	else
+		assert_true(registry_put_flock(r, members_flock(flock_of(n), &m, 1)));
+}
+
+/* How many flocks there are, and what the first of them says; 0: not whole. */
+static uint32_t
+number_of_many(const struct registry *r)
+{
+	struct party p;
+	size_t found = 0;
+
+	for (unsigned n = 0; n < FLOCKS; n++) {
+		if (registry_party(r, flock_of(n), flock_of(n), member.id, &p))
+			found += p.device->kek_number == member.number;
+	}
+	if (found != registry_counts(r).flocks ||
+	    !registry_party(r, flock_of(0), flock_of(0), member.id, &p))
+		return 0;
+	return p.device->mbit;
+}
+
+static void *
+read_many(void *arg)
+{
+	struct reader *r = arg;
+	uint32_t last = 0;
+
+	atomic_fetch_add(r->started, 1);
+	while (!atomic_load(r->stop)) {
+		uint32_t number = number_of_many(publish_enter(r->publish, r->slot));
+
+		r->broken += number == 0;
+		r->backwards += number < last;
+		last = number;
+		publish_leave(r->publish, r->slot);
+		r->batches++;
+	}
+	return NULL;
+}
+
+static void
+change_many(struct publish *p, uint32_t until)
+{
+	for (uint32_t number = 2; number <= until; number++) {
+		struct registry *next = registry_copy(publish_current(p));
+
+		assert_non_null(next);
+		change_flock(next, 0, number);
+		change_flock(next, 1 + random_below(&randomness, FLOCKS - 1), number);
+		assert_true(publish_swap(p, next));
+		publish_reclaim(p);
+	}
+}
+
+static void
+what_is_shared_is_not_changed_under_a_reader(void **state)
+{
+	struct registry *first = registry_empty(hash_key_new(&randomness));
+	struct reader readers[READERS];
+	pthread_t threads[READERS];
+	atomic_bool stop = false;
+	atomic_uint started = 0;
+	struct publish *p;
+
+	(void)state;
+	for (unsigned n = 0; n < FLOCKS; n++)
+		change_flock(first, n, 1);
+	p = publish_create(first, READERS);
+	for (unsigned n = 0; n < READERS; n++) {
+		readers[n] = (struct reader){ p, n, &stop, &started, 0, 0, 0 };
+		assert_int_equal(pthread_create(&threads[n], NULL, read_many, &readers[n]), 0);
+	}
+	while (atomic_load(&started) < READERS)
+		sched_yield();
+	change_many(p, SWAPS);
+	atomic_store(&stop, true);
+	for (unsigned n = 0; n < READERS; n++)
+		pthread_join(threads[n], NULL);
+	for (unsigned n = 0; n < READERS; n++) {
+		assert_int_equal(readers[n].broken, 0);
+		assert_int_equal(readers[n].backwards, 0);
+	}
+	assert_true(publish_reclaim(p));
+	assert_int_equal(number_of_many(publish_current(p)), SWAPS);
+	publish_destroy(p);
+}
+
 int
 main(void)
 {
@@ -208,6 +314,7 @@ main(void)
 		cmocka_unit_test(the_end_frees_what_was_not_reclaimed),
 		cmocka_unit_test(slots_have_a_limit),
 		cmocka_unit_test(nothing_is_freed_under_a_reader),
+		cmocka_unit_test(what_is_shared_is_not_changed_under_a_reader),
 	};
 
 	random_for_test(&randomness);

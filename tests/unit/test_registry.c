@@ -396,7 +396,7 @@ a_flock_keeps_the_ambries_of_its_devices(void **state)
 	struct fault why;
 
 	(void)state;
-	parish_open(&p);
+	parish_make(&p);
 	assert_int_equal(
 	    registry_find_ambry(&p.flocks[0]->ambries, flock_a, tunnel_between(5, 9), &ignored),
 	    REGISTRY_NOWHERE);
@@ -419,6 +419,7 @@ a_flock_keeps_the_ambries_of_its_devices(void **state)
 	assert_int_equal(
 	    registry_find_ambry(&p.flocks[0]->ambries, flock_b, tunnel_between(5, 9), &ignored),
 	    REGISTRY_NOWHERE);
+	p.registry = assemble(&p, NULL, NULL, 0);
 	assert_int_equal(registry_counts(p.registry).ambries, 1);
 	assert_int_equal(
 	    registry_counts(p.registry).ambry_bytes, BUNDLE_HEAD_SIZE + 6 * BUNDLE_ENTRY_SIZE);

@@ -131,7 +131,10 @@ every_row_says_who_may_and_what_comes(void **state)
 			assert_true(r->handle == handle_account_extend ||
 				    r->handle == handle_account_delete);
 		/* What is not GET writes, without exception; GET never does, and takes no body. */
-		assert_int_equal(r->effect, r->method == METHOD_GET ? EFFECT_READS : EFFECT_WRITES);
+		assert_int_equal(r->effect == EFFECT_WRITES, r->method != METHOD_GET);
+		/* Who waits holds a connection for long: no stranger may, nor any tenant. */
+		if (r->effect == EFFECT_WAITS)
+			assert_int_equal(r->access, ACCESS_CATHEDRAL);
 		if (r->method == METHOD_GET || r->method == METHOD_DELETE)
 			assert_int_equal(r->body, BODY_NONE);
 		/* A stranger who writes has a limit of his own. */

@@ -58,6 +58,24 @@ answers_that_come_later(void **state)
 	assert_int_equal(stand_close(s).run, 101);
 }
 
+/* Whether the connection sleeps already when it is called, or not yet. */
+static void
+requests_that_are_run_again(void **state)
+{
+	struct http_stand *s = stand_new();
+	struct http_client c;
+
+	(void)state;
+	stand_open(s);
+	assert_true(http_open(&c, &s->at));
+	for (int n = 0; n < 200; n++) {
+		get(&c, "/again");
+		expect(&c, 200);
+	}
+	http_close(&c);
+	assert_int_equal(stand_close(s).run, 200 * (AGAIN + 1));
+}
+
 /* While some wait, others are served by the same thread. */
 static void
 who_waits_keeps_nobody_else_waiting(void **state)
@@ -457,6 +475,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_that_come_later),
+		cmocka_unit_test(requests_that_are_run_again),
 		cmocka_unit_test(who_waits_keeps_nobody_else_waiting),
 		cmocka_unit_test(who_went_away_meanwhile),
 		cmocka_unit_test(a_crowd_at_once),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "reliquary-api/store/store.h"
 
-#include "reliquary-api/store/session.h"
-#include "reliquary-api/store/sql.h"
+#include "database/session.h"
+#include "database/sql.h"
 #include "tests/support/store.h"
 #include "tests/support/vfs.h"
 

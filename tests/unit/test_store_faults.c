@@ -4,7 +4,7 @@
  * second, … until what was asked for succeeds.  Whatever fails, the store says so; what it says it
  * kept is there whole, all else is not there at all; and the same session works again afterwards.
  */
-#include "reliquary-api/store/session.h"
+#include "database/session.h"
 #include "tests/support/store.h"
 #include "tests/support/vfs.h"
 

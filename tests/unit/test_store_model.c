@@ -4,6 +4,7 @@
  * each must say the same of both, and what is listed then must be the same.  A failure says which
  * operation it was, and the seed is printed.
  */
+#include "reliquary-api/store/feed.h"
 #include "reliquary-api/store/ledger.h"
 #include "tests/support/owners.h"
 #include "tests/support/seed.h"
@@ -295,6 +296,7 @@ struct meeting {
 	int who;
 	unsigned flock;
 	unsigned flock_met, other_met; /* where the last row of the model was */
+	uint8_t kek_met;
 	size_t count;
 	bool same;
 };
@@ -483,6 +485,46 @@ expect_secrets(struct both *w)
 	}
 }
 
+static bool
+meet_fed(void *arg, const struct feed_device *row)
+{
+	struct meeting *v = arg;
+	const struct model_device *d = NULL;
+
+	for (unsigned i = 0; i < MODEL_DEVICES; i++) {
+		if (device_ids[i].value == row->id.value)
+			d = &v->w->m.devices[v->flock][i];
+	}
+	v->same = v->same && d != NULL && d->state == DEVICE_APPROVED && d->kek == row->kek &&
+		  d->bw_limit == row->bw_limit && d->secret == row->sealed[0] &&
+		  row->kek > v->kek_met;
+	v->kek_met = row->kek;
+	v->count++;
+	return v->same;
+}
+
+/* What cathedrals are told. */
+static void
+expect_fed(struct both *w, unsigned f)
+{
+	const struct model *m = &w->m;
+	struct meeting v = { .w = w, .flock = f, .same = true };
+	bool there = m->flocks[f].owner != 0;
+	size_t approved = 0;
+
+	for (unsigned d = 0; d < MODEL_DEVICES; d++)
+		approved += m->devices[f][d].state == DEVICE_APPROVED;
+	assert_int_equal(feed_flock(w->t->s, flock_ids[f]), there ? STORE_OK : STORE_NONE);
+	assert_int_equal(feed_devices(w->t->s, flock_ids[f], meet_fed, &v), STORE_OK);
+	assert_true(v.same && v.count == approved);
+	for (unsigned o = 0; o < MODEL_FLOCKS; o++) {
+		bool both = model_established(m, f, o);
+
+		assert_int_equal(
+		    feed_xflock(w->t->s, flock_ids[f], flock_ids[o]), both ? STORE_OK : STORE_NONE);
+	}
+}
+
 static void
 expect_same(struct both *w)
 {
@@ -493,6 +535,8 @@ expect_same(struct both *w)
 	expect_account(w, 1);
 	expect_account(w, 2);
 	expect_secrets(w);
+	for (unsigned f = 0; f < MODEL_FLOCKS; f++)
+		expect_fed(w, f);
 	for (unsigned i = 0; i < MODEL_FLOCKS * MODEL_FLOCKS; i++)
 		noted += w->m.noted[i / MODEL_FLOCKS][i % MODEL_FLOCKS] != 0;
 	assert_int_equal(change_list(w->t->s, 0, 99, meet_change, &changes), STORE_OK);

@@ -400,6 +400,101 @@ any_steps_do_what_an_array_does(void **state)
 	}
 }
 
+/* ---- entries by flock ---- */
+
+#define FLOCKS 8
+
+struct member_key {
+	struct flock_id flock; /* with a domain */
+	uint64_t number;
+};
+
+struct chosen {
+	struct flock_id flock;
+	size_t seen;
+	bool drop;
+};
+
+static bool
+choose(void *at, void *arg)
+{
+	const struct member_key *key = at;
+	struct chosen *c = arg;
+
+	assert_true(flock_equal(flock_base(key->flock), c->flock));
+	c->seen++;
+	return c->drop;
+}
+
+static size_t
+walk_flock(struct table *t, struct chosen *c)
+{
+	size_t removed = 0;
+	struct table_shard *s;
+
+	for (unsigned n = 0; (s = table_lock_nth(t, n)) != NULL; n++) {
+		removed += table_walk_flock(s, c->flock, choose, c);
+		table_unlock(s);
+	}
+	return removed;
+}
+
+/* As many as were put in, in whatever domain; entries come and go in any order. */
+static void
+entries_of_a_flock_are_found(void **state)
+{
+	struct table_shape shape = {
+		.capacity = 2000,
+		.entry_size = sizeof(struct member_key) + 3,
+		.key_size = sizeof(struct member_key),
+		.shards = 4,
+		.by_flock = true,
+	};
+	struct table *t = table_create(&shape, hash);
+	static bool there[FLOCKS][256];
+	size_t counts[FLOCKS] = { 0 };
+
+	(void)state;
+	assert_non_null(t);
+	for (unsigned round = 0; round < 30000; round++) {
+		unsigned flock = random_below(&randomness, FLOCKS),
+			 n = random_below(&randomness, 200);
+		struct member_key key = { { (uint64_t)(flock + 1) << 8 | n % 3 }, n };
+		struct chosen c = { { (uint64_t)(flock + 1) << 8 }, 0, false };
+		struct table_shard *s;
+
+		if (random_below(&randomness, 400) == 0) {
+			c.drop = random_below(&randomness, 2) == 0;
+			assert_int_equal(walk_flock(t, &c), c.drop ? counts[flock] : 0);
+			assert_int_equal(c.seen, counts[flock]);
+			if (c.drop) {
+				counts[flock] = 0;
+				memset(there[flock], 0, sizeof(there[flock]));
+			}
+			continue;
+		}
+		s = table_lock(t, &key);
+		if (there[flock][n])
+			table_remove(s, table_find(s, &key));
+		else
+			assert_non_null(table_insert(s, &key));
+		table_unlock(s);
+		there[flock][n] = !there[flock][n];
+		if (there[flock][n])
+			counts[flock]++;
+		else
+			counts[flock]--;
+	}
+	for (unsigned flock = 0; flock <= FLOCKS; flock++) {
+		struct chosen c = { { (uint64_t)(flock + 1) << 8 }, 0, true };
+
+		walk_flock(t, &c);
+		assert_int_equal(c.seen, flock < FLOCKS ? counts[flock] : 0);
+	}
+	assert_int_equal(table_count(t), 0);
+	table_destroy(t);
+}
+
 int
 main(void)
 {
@@ -414,6 +509,7 @@ main(void)
 		cmocka_unit_test(a_walk_sees_every_entry_once),
 		cmocka_unit_test(memory_is_taken_as_it_is_needed),
 		cmocka_unit_test(any_steps_do_what_an_array_does),
+		cmocka_unit_test(entries_of_a_flock_are_found),
 	};
 
 	random_for_test(&randomness);

@@ -209,8 +209,8 @@ reload_and_sweep(struct pipeline *p)
 		struct registry *next = edition(MEMBERS - n % 2, 2 + n);
 
 		publish_swap(site->publish, next);
-		site_purge(site);
-		pipeline_push_ambries(p, clock_now());
+		site_purge(site, NULL);
+		pipeline_push_ambries(p, NULL, clock_now());
 		publish_reclaim(site->publish);
 		for (int part = 0; part < 10; part++)
 			site_sweep(site, clock_now().mono_ns);

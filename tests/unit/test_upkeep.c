@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What ends by itself, and when; and what there is in all. */
 #include "reliquary-api/store/ledger.h"
-#include "reliquary-api/store/sql.h"
 #include "tests/support/owners.h"
 
 #include <setjmp.h>
@@ -279,33 +278,6 @@ full_accounts_go_one_by_one(void **state)
 	assert_false(u.more);
 }
 
-/* Flocks that are made and deleted leave their numbers, but not for ever. */
-static void
-old_changes_are_forgotten(void **state)
-{
-	struct owners *t = *state;
-	struct flock_id a = { 0x100 }, b = { 0x200 };
-	uint64_t before, after;
-
-	assert_int_equal(change_note(t->s, a, a, STORE_NOW), STORE_OK);
-	assert_int_equal(change_note(t->s, b, b, STORE_NOW), STORE_OK);
-	assert_int_equal(change_note(t->s, a, b, STORE_NOW), STORE_OK);
-	assert_int_equal(ended(t, STORE_NOW), 0);
-	assert_int_equal(change_last(t->s, &before), STORE_OK);
-	assert_int_equal(owner_number(t, "UPDATE counters SET value = value + 999998"
-					 " WHERE name = 'changes' RETURNING value"),
-	    (int64_t)before + CHANGES_KEPT - 2);
-	assert_int_equal(ended(t, STORE_NOW), 1);
-	assert_int_equal(owner_change(t, a, a), 0);
-	assert_int_equal(owner_change(t, b, b), 2);
-	assert_int_equal(change_leap(t->s), STORE_OK);
-	assert_int_equal(change_last(t->s, &after), STORE_OK);
-	assert_true(after - before > 2 * CHANGES_KEPT); /* whoever knew any of these */
-	assert_int_equal(change_note(t->s, a, a, STORE_NOW), STORE_OK);
-	assert_int_equal(ended(t, STORE_NOW), 2);
-	assert_int_equal(owner_change(t, a, a), after + 1);
-}
-
 static void
 add_joins(struct owners *t, struct flock_id flock, uint32_t from, uint32_t count)
 {
@@ -522,8 +494,6 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    a_clock_that_leaps_is_followed_in_steps, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(some_at_a_time, owners_begin, owners_end),
-		cmocka_unit_test_setup_teardown(
-		    old_changes_are_forgotten, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(
 		    full_accounts_go_one_by_one, owners_begin, owners_end),
 		cmocka_unit_test_setup_teardown(

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include "reliquary-api/auth/vault.h"
+#include "database/vault.h"
+#include "reliquary-api/auth/secret_kind.h"
 
 #include "base/hex.h"
 #include "reliquary-api/auth/token.h"

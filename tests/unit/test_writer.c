@@ -2,7 +2,7 @@
 #include "reliquary-api/service/writer.h"
 
 #include "base/log.h"
-#include "reliquary-api/store/session.h"
+#include "database/session.h"
 #include "tests/support/store.h"
 #include "tests/support/vfs.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Asks a running cathedral. */
 #include "base/fault.h"
-#include "tools/cathedralctl/ask.h"
 #include "tools/cathedralctl/show.h"
+#include "tools/control/ask.h"
 
 #include <getopt.h>
 #include <stdbool.h>
@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SOCKET_DEFAULT "/run/cathedral/control"
-#define LINE_TEXT      256
+#define LINE_TEXT CONTROL_LINE_MAX
 
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 
@@ -26,7 +25,7 @@ static const char usage[] =
     "  reload             reads the files at once\n"
     "  loglevel LEVEL     error, warning, info or debug, until it is restarted\n"
     "\n"
-    "  -s, --socket SOCKET  instead of " SOCKET_DEFAULT "\n"
+    "  -s, --socket SOCKET  instead of " CONTROL_DEFAULT "\n"
     "  -j, --json           the answer as it came\n";
 
 static const struct verb {
@@ -140,7 +139,7 @@ answered(const struct options *o, const char *text, size_t len)
 int
 main(int argc, char **argv)
 {
-	struct options o = { .socket = SOCKET_DEFAULT };
+	struct options o = { .socket = CONTROL_DEFAULT };
 	struct fault why;
 	int status = read_options(&o, argc, argv);
 	size_t len;

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/* What a registry is made of, for the files that look things up in it and that make it. */
+#ifndef CATHEDRAL_STATE_REGISTRY_INSIDE_H
+#define CATHEDRAL_STATE_REGISTRY_INSIDE_H
+
+#include "cathedral/state/catalogue.h"
+#include "cathedral/state/registry.h"
+
+/* The flocks that one may talk to: an xflock has both its flocks' shrouds in it. */
+struct partners {
+	unsigned references;
+	size_t count;
+	struct flock_id flocks[];
+};
+
+/* An xflock that was heard of before both its flocks were. */
+struct waiting {
+	unsigned references;
+	struct flock_id a, b;
+	struct registry_ambries ambries;
+};
+
+struct registry {
+	struct catalogue *flocks;
+	struct catalogue *xflocks;  /* by both ids, the lower first */
+	struct catalogue *waiting;  /* likewise */
+	struct catalogue *partners; /* by flock, of those that have any of either */
+	struct registry_peer *peers;
+	size_t peer_count;
+	struct registry_federation *federation; /* in secret memory */
+	struct registry_counts counts;
+	uint64_t version;
+};
+
+extern const struct catalogue_kind registry_flock_kind, registry_xflock_kind;
+extern const struct catalogue_kind registry_waiting_kind, registry_partners_kind;
+
+#endif
