@@ -4,6 +4,8 @@
 #include "base/notify.h"
 #include "base/privileges.h"
 #include "base/random.h"
+#include "base/sandbox.h"
+#include "base/startup.h"
 #include "cathedral/conf.h"
 #include "cathedral/io/loop.h"
 #include "cathedral/io/reload.h"
@@ -16,7 +18,6 @@
 #include "protocol/crypto/aead.h"
 #include "protocol/crypto/secret.h"
 
-#include <getopt.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -43,64 +44,9 @@ struct cathedral {
 	struct scanner *scanner;
 };
 
-static const char usage[] = "usage: cathedral [-n] [-c FILE]\n"
-			    "       cathedral --help | --help-conf | --version\n"
-			    "\n"
-			    "  -c, --config FILE  read this instead of " CONF_DEFAULT "\n"
-			    "  -n, --check        say whether it and the files it names are right\n"
-			    "      --help-conf    list the keywords of the configuration file\n"
-			    "      --version      print the version\n";
-
-struct options {
-	const char *conf;
-	bool check;
-	bool done; /* nothing is left to do, but to exit with status */
-	int status;
+static const struct startup_program program = {
+	.name = "cathedral", .version = VERSION, .conf = CONF_DEFAULT, .table = conf_options
 };
-
-static void
-answer_option(struct options *o, int option)
-{
-	o->done = true;
-	o->status = EXIT_SUCCESS;
-	if (option == 'h') {
-		fputs(usage, stdout);
-	} else if (option == 'H') {
-		conf_print_help(stdout, conf_options);
-	} else if (option == 'V') {
-		puts("cathedral " VERSION);
-	} else {
-		fputs(usage, stderr);
-		o->status = 2;
-	}
-}
-
-static struct options
-options_read(int argc, char **argv)
-{
-	static const struct option names[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "check", no_argument, NULL, 'n' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "help-conf", no_argument, NULL, 'H' },
-		{ "version", no_argument, NULL, 'V' },
-		{ 0 },
-	};
-	struct options o = { .conf = CONF_DEFAULT };
-	int option;
-
-	while (!o.done && (option = getopt_long(argc, argv, "c:nh", names, NULL)) != -1) {
-		if (option == 'c')
-			o.conf = optarg;
-		else if (option == 'n')
-			o.check = true;
-		else
-			answer_option(&o, option);
-	}
-	if (!o.done && optind < argc)
-		answer_option(&o, '?');
-	return o;
-}
 
 static void
 own_addresses(struct cathedral *c)
@@ -360,7 +306,7 @@ has_user(const struct conf *conf, const char *path, struct fault *why)
 }
 
 static bool
-cathedral_run(struct cathedral *c, const struct options *options, struct fault *why)
+cathedral_run(struct cathedral *c, const struct startup *options, struct fault *why)
 {
 	if (!conf_open(c, options->conf, why) || !crypto_open(why))
 		return false;
@@ -373,7 +319,8 @@ cathedral_run(struct cathedral *c, const struct options *options, struct fault *
 		return false;
 	if (!open_site(c, why))
 		return false;
-	if (c->conf.sandbox && !sandbox_enter(c->follow != NULL, why))
+	if (c->conf.sandbox &&
+	    !sandbox_enter(cathedral_calls, c->follow != NULL ? registry_reader_calls : NULL, why))
 		return false;
 	if (!start_threads(c, why) || !attach_loop(c, why))
 		return false;
@@ -388,7 +335,7 @@ int
 main(int argc, char **argv)
 {
 	static struct cathedral c = { .pidfile = PIDFILE_NONE };
-	struct options options = options_read(argc, argv);
+	struct startup options = startup_read(argc, argv, &program);
 	struct fault why;
 	bool ok;
 

@@ -2,18 +2,8 @@
 #ifndef CATHEDRAL_SANDBOX_H
 #define CATHEDRAL_SANDBOX_H
 
-#include "base/fault.h"
-
-#include <stdbool.h>
-
-/*
- * From here on only the system calls that serving takes, and, with database, those of the reader of
- * registry.db (it writes the index of its log, and at the end what of the log is left).  Builds
- * with a sanitizer stay without, and say so: it uses others.
- */
-bool sandbox_enter(bool database, struct fault *why);
-
-/* Before the process ends: lets a leak checker, where one is built in, look at it again. */
-void sandbox_leave(void);
+/* For sandbox_enter(): the system calls that serving takes; and those of the reader of registry.db,
+ * which writes the index of its log, and at the end what of the log is left. */
+extern const char *const cathedral_calls[], *const registry_reader_calls[];
 
 #endif

@@ -1,67 +1,31 @@
 /* SPDX-License-Identifier: ISC */
 #include "reliquary-api/commands/sandbox.h"
 
-#include "base/log.h"
-#include "base/privileges.h"
-
-#include <sys/prctl.h>
-
-#ifndef __has_feature
-#define __has_feature(x) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
-    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
+#include <stddef.h>
 
 /* clang-format off */
-static const char *const allowed[] = {
+const char *const serve_calls[] = {
 	/* connections */
-	"socket", "bind", "listen", "accept", "accept4", "recvfrom", "recvmsg", "sendto", "sendmsg",
-	"read", "readv", "write", "writev", "sendfile", "shutdown", "getsockopt", "setsockopt",
-	"getsockname", "getpeername", "ioctl", "fcntl", "poll", "ppoll", "epoll_wait",
-	"epoll_pwait", "epoll_pwait2", "epoll_ctl", "epoll_create1", "eventfd2", "pipe2", "connect",
+	"socket", "bind", "listen", "accept", "accept4", "recvfrom", "recvmsg", "sendto",
+	"sendmsg", "read", "readv", "write", "writev", "sendfile", "shutdown", "getsockopt",
+	"setsockopt", "getsockname", "getpeername", "ioctl", "fcntl", "poll", "ppoll",
+	"epoll_wait", "epoll_pwait", "epoll_pwait2", "epoll_ctl", "epoll_create1", "eventfd2",
+	"pipe2", "connect",
 	/* the database, bundles, certificates */
 	"openat", "open", "close", "close_range", "dup", "fstat", "stat", "lstat", "newfstatat",
 	"fstatat64", "statx", "statfs", "fstatfs", "lseek", "pread64", "pwrite64", "fsync",
 	"fdatasync", "ftruncate", "fallocate", "fadvise64", "readlink", "readlinkat", "getcwd",
-	"getdents64", "access", "faccessat", "faccessat2", "link", "linkat", "rename", "renameat",
-	"renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "chmod", "fchmod",
-	"fchmodat", "fchown", "flock", "umask", "utimensat",
+	"getdents64", "access", "faccessat", "faccessat2", "link", "linkat", "rename",
+	"renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "chmod",
+	"fchmod", "fchmodat", "fchown", "flock", "umask", "utimensat",
 	/* time and randomness */
-	"clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday",
-	"getrandom",
+	"clock_getres",
 	/* memory */
-	"brk", "mmap", "munmap", "mremap", "mprotect", "madvise", "msync", "mlock", "mlock2",
-	"munlock",
-	/* threads */
-	"clone", "clone3", "futex", "set_robust_list", "rseq", "sched_yield", "sched_getaffinity",
-	"membarrier", "prctl", "exit", "exit_group", "restart_syscall",
+	"msync",
 	/* signals, abort() included */
-	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "sigaltstack",
-	"tgkill", "gettid",
+	"rt_sigtimedwait",
 	/* who and how much */
-	"getpid", "getuid", "geteuid", "getgid", "getegid", "prlimit64", "getrlimit", "getrusage",
-	"sysinfo", "uname",
+	"getrusage",
 	NULL,
 };
 /* clang-format on */
-
-bool
-api_sandbox_enter(struct fault *why)
-{
-	if (SANITIZED) {
-		log_info("built with a sanitizer: system calls are not filtered");
-		return true;
-	}
-	return privileges_seccomp(allowed, why);
-}
-
-void
-api_sandbox_leave(void)
-{
-	if (SANITIZED)
-		prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-}

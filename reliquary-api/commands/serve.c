@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/sandbox.h"
 #include "protocol/crypto/secret.h"
 #include "reliquary-api/commands/command.h"
 #include "reliquary-api/commands/ground.h"
@@ -323,7 +324,7 @@ service_close(struct service *s)
 	if (s->listen_fd != -1)
 		close(s->listen_fd);
 	office_close(&s->office);
-	api_sandbox_leave();
+	sandbox_leave();
 }
 
 static bool
@@ -341,7 +342,7 @@ service_run(struct service *s, struct fault *why)
 		return false;
 	if (!ground_open(o, &s->first, why))
 		return false;
-	if (o->conf.sandbox && !api_sandbox_enter(why))
+	if (o->conf.sandbox && !sandbox_enter(serve_calls, NULL, why))
 		return false;
 	if (!open_api(s, why) || !open_listeners(s, why))
 		return false;

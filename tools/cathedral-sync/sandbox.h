@@ -2,17 +2,7 @@
 #ifndef CATHEDRAL_SYNC_SANDBOX_H
 #define CATHEDRAL_SYNC_SANDBOX_H
 
-#include "base/fault.h"
-
-#include <stdbool.h>
-
-/*
- * From here on only the system calls that following takes.  Builds with a sanitizer stay without,
- * and say so: it uses others.
- */
-bool sync_sandbox_enter(struct fault *why);
-
-/* Before the process ends: lets a leak checker, where one is built in, look at it again. */
-void sync_sandbox_leave(void);
+/* For sandbox_enter(): the system calls that following takes. */
+extern const char *const sync_calls[];
 
 #endif
