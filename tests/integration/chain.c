@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * How long it takes until what the service has answered holds at the cathedrals.  At each of them a
- * device of a flock is there all the time; a further one comes and goes, and talks through every
- * cathedral to the device at the next one.
+ * How long it takes until what the service has answered holds at each of three cathedrals.  At each
+ * a device of a flock is there all the time; a further one comes and goes, and talks through every
+ * cathedral to the device that is at the same one: so each is seen by itself.
  *
  * test-chain FLOCK NN [ADDRESS:PORT NUMBER FOLDER]...: NN is the KEK number of the one that comes;
- *a FOLDER holds id, cosk and kek of a device.  Then, from standard input, a word a line:
+ * a FOLDER holds id, cosk and kek of a device.  Then, from standard input, a line each:
  *
- *	come FOLDER         it is approved now: "came" and for each cathedral the milliseconds until
- *the first packet from there was received go                  it is deleted now: "went" and the
- *same until the last one was, 0 for none hold GENERATION     a bundle is uploaded now: "held" and
- *the same until its ambry was opened
+ *	come FOLDER     it will be approved, and be there from the answer on; "came": its first
+ *packet go              it will be deleted, and goes on sending; "went": its last packet hold
+ *GENERATION a bundle will be uploaded; "held": when its ambry was opened answered TIME   the
+ *service's answer came, at this Unix time returned TIME   whoever asked for it was told
  *
- * Answers "late" when something has not happened in 15 seconds.
+ * The first three are answered "ready", and when it is over with the word above and for each of the
+ * cathedrals the milliseconds since the answer, then for each those since the return; below zero
+ * what was over before.  "late" when something has not happened in 15 seconds.
+ *
+ * The one that comes sends a packet a millisecond to each cathedral: that is how fine this is.  It
+ * sends nothing before the answer: a stranger who knocks makes a cathedral search all devices it
+ * knows, in a small part of a core, and it is not that part that is to be measured.  One such
+ *search is in what it takes to come, since every device that is new to a cathedral needs it.
  */
 #include "base/file.h"
 #include "base/hex.h"
@@ -20,19 +27,23 @@
 #include "protocol/crypto/secret.h"
 #include "tools/cathedral-probe/sender.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SITES      3
-#define LIMIT_NS   (15 * NS_PER_S)
-#define QUIET_NS   (NS_PER_S)        /* after that nothing comes any more */
-#define OFFER_NS   (50 * NS_PER_MS)  /* the one that comes cannot wait */
-#define STAND_NS   (500 * NS_PER_MS) /* between offers of those that are there */
-#define PER_SECOND 100               /* packets */
+#define LIMIT_NS   (15 * (int64_t)NS_PER_S)
+#define QUIET_NS   ((int64_t)NS_PER_S) /* after that nothing comes any more */
+#define OFFER_NS   (20 * NS_PER_MS)    /* the one that comes cannot wait */
+#define STAND_NS   (500 * NS_PER_MS)   /* between offers of those that are there */
+#define PER_SECOND 1000                /* packets */
+#define BYTES      200
+#define TURN_MS    20
 #define PATH       512
 #define MTU        1373
 
@@ -41,17 +52,21 @@ struct site {
 	struct probe standing, coming;
 	struct sender sender;
 	char paths[6][PATH];
-	uint64_t first_ns, last_ns; /* data of the one that comes, from the site before */
-	uint32_t held;              /* the last generation it opened */
-	uint64_t held_ns;
+	int64_t first_ns, last_ns; /* data of the one that comes; 0: none came */
+	uint32_t held;             /* the last generation it opened */
+	int64_t held_ns;
 };
 
+enum errand { NOTHING, COMES, GOES, HOLDS };
+
+/* Times are of CLOCK_MONOTONIC. */
 struct chain {
 	struct site sites[SITES];
-	struct random *random;
 	uint64_t flock, number, numbers[SITES];
-	uint32_t generation; /* awaited */
-	bool is_there;       /* the one that comes */
+	bool is_there; /* the one that comes */
+	enum errand errand;
+	int64_t begun_ns, answered_ns, returned_ns; /* 0: not yet */
+	uint32_t generation;                        /* awaited */
 };
 
 static void
@@ -115,13 +130,6 @@ read_id(const char *folder)
 	return id;
 }
 
-/* The tunnel between the one that comes to site n and the one that is at the next. */
-static uint64_t
-tunnel_from(const struct chain *x, size_t n)
-{
-	return x->number << 8 | x->numbers[(n + 1) % SITES];
-}
-
 static void
 open_site(struct chain *x, size_t n, char **words, const struct device_moment *m)
 {
@@ -139,6 +147,8 @@ open_site(struct chain *x, size_t n, char **words, const struct device_moment *m
 	s->coming.socket = -1;
 }
 
+/* ---- the one that comes ---- */
+
 static void
 come(struct chain *x, const char *folder, const struct device_moment *m)
 {
@@ -150,13 +160,20 @@ come(struct chain *x, const char *folder, const struct device_moment *m)
 
 		set_keys(d, s->paths + 3, folder);
 		d->id = read_id(folder);
-		d->tunnel = tunnel_from(x, n);
+		d->tunnel = x->number << 8 | x->numbers[n];
 		d->interval_ns = OFFER_NS;
 		if (!probe_open(&s->coming, "coming", &s->comes, d, m, &why))
 			die(why.text);
-		s->sender = sender_new(m, PER_SECOND, 500, false);
+		s->sender = sender_new(m, PER_SECOND, BYTES, false);
 		s->first_ns = s->last_ns = 0;
 	}
+}
+
+static void
+be_there(struct chain *x, const struct device_moment *m)
+{
+	for (size_t n = 0; n < SITES; n++)
+		x->sites[n].sender.next_ns = m->now.mono_ns;
 	x->is_there = true;
 }
 
@@ -168,133 +185,168 @@ leave(struct chain *x)
 	x->is_there = false;
 }
 
-/* What the one that is at site n was sent by the one that came to the site before. */
+/* ---- packets ---- */
+
+/* What came to the one that is there. */
 static void
-take(struct chain *x, size_t n, const struct device_event *ev, const struct device_moment *m)
+take(struct site *s, const struct device_event *ev, int64_t now_ns)
 {
-	struct site *before = &x->sites[(n + SITES - 1) % SITES];
-	struct site *s = &x->sites[n];
 	struct stamp stamp;
 
 	if (ev->kind == DEVICE_AMBRY && ev->ambry.opened && s->held != ev->ambry.generation) {
 		s->held = ev->ambry.generation;
-		s->held_ns = m->now.mono_ns;
+		s->held_ns = now_ns;
 	}
 	if (ev->kind != DEVICE_DATA || !stamp_read(&stamp, ev->data.payload, ev->data.len) ||
-	    stamp.run != before->sender.run)
+	    stamp.run != s->sender.run)
 		return;
-	if (before->first_ns == 0)
-		before->first_ns = m->now.mono_ns;
-	before->last_ns = m->now.mono_ns;
+	if (s->first_ns == 0)
+		s->first_ns = now_ns;
+	s->last_ns = now_ns;
 }
 
 static void
-run_probe(struct chain *x, size_t n, struct probe *p, const struct device_moment *m)
+run_probe(struct site *s, struct probe *p, struct device_moment *m)
 {
 	struct device_packet packet;
 	struct incoming in;
 
 	while (probe_receive(p, &in)) {
-		struct device_event ev =
-		    device_receive(&p->device, in.bytes, in.len, &in.from, m->now);
+		struct device_event ev;
 
-		if (p == &x->sites[n].standing)
-			take(x, n, &ev, m);
+		m->now = clock_now();
+		ev = device_receive(&p->device, in.bytes, in.len, &in.from, m->now);
+		if (p == &s->standing)
+			take(s, &ev, (int64_t)m->now.mono_ns);
 	}
 	while (device_step(&p->device, m, &packet) == DEVICE_SENDS)
 		probe_send(p, &packet);
 }
 
-/* A turn of all of them; waits for at most a millisecond or two, and for standard input. */
+/* A turn of all of them, then waits for what comes; true when that is a line to read. */
 static bool
 turn(struct chain *x, struct device_moment *m)
 {
-	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+	struct pollfd fds[1 + 2 * SITES] = { { .fd = STDIN_FILENO, .events = POLLIN } };
 
 	m->now = clock_now();
 	for (size_t n = 0; n < SITES; n++) {
-		run_probe(x, n, &x->sites[n].standing, m);
+		struct site *s = &x->sites[n];
+
+		run_probe(s, &s->standing, m);
+		fds[1 + n] = (struct pollfd){ .fd = s->standing.socket, .events = POLLIN };
+		fds[1 + SITES + n].fd = -1;
 		if (!x->is_there)
 			continue;
-		run_probe(x, n, &x->sites[n].coming, m);
-		sender_turn(&x->sites[n].sender, &x->sites[n].coming, m);
+		run_probe(s, &s->coming, m);
+		sender_turn(&s->sender, &s->coming, m);
+		fds[1 + SITES + n] = (struct pollfd){ .fd = s->coming.socket, .events = POLLIN };
 	}
-	return poll(&input, 1, 1) > 0;
+	return poll(fds, 1 + 2 * SITES, x->is_there ? 1 : TURN_MS) > 0 && fds[0].revents != 0;
 }
 
+/* ---- errands ---- */
+
+/* What is awaited at this site: whether it happened, and when. */
 static bool
-all_came(const struct chain *x, uint64_t now_ns)
+happened(const struct chain *x, const struct site *s, int64_t now_ns, int64_t *at_ns)
 {
-	(void)now_ns;
-	for (size_t n = 0; n < SITES; n++) {
-		if (x->sites[n].first_ns == 0)
-			return false;
+	switch (x->errand) {
+	case COMES:
+		*at_ns = s->first_ns;
+		return s->first_ns != 0;
+	case GOES:
+		*at_ns = s->last_ns;
+		return s->last_ns + QUIET_NS < now_ns && x->answered_ns + QUIET_NS < now_ns;
+	case HOLDS:
+		*at_ns = s->held_ns;
+		return s->held == x->generation;
+	case NOTHING:
+		break;
 	}
-	return true;
+	return false;
 }
 
-static bool
-all_went(const struct chain *x, uint64_t now_ns)
-{
-	for (size_t n = 0; n < SITES; n++) {
-		if (x->sites[n].last_ns + QUIET_NS > now_ns)
-			return false;
-	}
-	return true;
-}
-
-static bool
-all_hold(const struct chain *x, uint64_t now_ns)
-{
-	(void)now_ns;
-	for (size_t n = 0; n < SITES; n++) {
-		if (x->sites[n].held != x->generation)
-			return false;
-	}
-	return true;
-}
-
-/* Goes on until it is so, and says when that was, from since. */
 static void
-await(struct chain *x, const char *word, bool (*so)(const struct chain *x, uint64_t now_ns),
-    size_t at, uint64_t since_ns, struct device_moment *m)
+report(const struct chain *x, const int64_t at_ns[SITES])
 {
-	while (
-	    !so(x, m->now.mono_ns) || m->now.mono_ns < since_ns + (so == all_went ? QUIET_NS : 0)) {
-		if (m->now.mono_ns > since_ns + LIMIT_NS) {
-			printf("late\n");
-			return;
-		}
-		turn(x, m);
-	}
-	printf("%s", word);
-	for (size_t n = 0; n < SITES; n++) {
-		uint64_t then_ns;
+	static const char *const words[] = { "", "came", "went", "held" };
 
-		memcpy(&then_ns, (const char *)&x->sites[n] + at, sizeof(then_ns));
-		printf(" %.1f",
-		    then_ns > since_ns ? (double)(then_ns - since_ns) / (double)NS_PER_MS : 0.0);
+	printf("%s", words[x->errand]);
+	for (size_t n = 0; n < 2 * SITES; n++) {
+		int64_t since_ns = n < SITES ? x->answered_ns : x->returned_ns;
+
+		printf(" %.2f", (double)(at_ns[n % SITES] - since_ns) / (double)NS_PER_MS);
 	}
 	printf("\n");
 }
 
 static void
+errand_turn(struct chain *x, int64_t now_ns)
+{
+	int64_t at_ns[SITES];
+	bool over = x->answered_ns != 0 && x->returned_ns != 0;
+
+	if (x->errand == NOTHING)
+		return;
+	for (size_t n = 0; n < SITES; n++)
+		over = happened(x, &x->sites[n], now_ns, &at_ns[n]) && over;
+	if (over)
+		report(x, at_ns);
+	else if (x->begun_ns + LIMIT_NS < now_ns)
+		printf("late\n");
+	else
+		return;
+	if (x->errand == GOES)
+		leave(x);
+	x->errand = NOTHING;
+}
+
+/* A Unix time with its microseconds, on the other clock. */
+static int64_t
+read_time(const char *text)
+{
+	int64_t mono_ns = (int64_t)clock_now().mono_ns, wall_ns, seconds;
+	struct timespec wall;
+	char micros[7];
+
+	if (sscanf(text, "%" SCNd64 ".%6[0-9]", &seconds, micros) != 2 || strlen(micros) != 6)
+		die("not a time");
+	clock_gettime(CLOCK_REALTIME, &wall);
+	wall_ns = wall.tv_sec * (int64_t)NS_PER_S + wall.tv_nsec;
+	return mono_ns - (wall_ns - seconds * (int64_t)NS_PER_S - atoi(micros) * 1000);
+}
+
+static void
+begin(struct chain *x, enum errand errand, int64_t now_ns)
+{
+	x->errand = errand;
+	x->begun_ns = now_ns;
+	x->answered_ns = x->returned_ns = 0;
+	printf("ready\n");
+}
+
+static void
 obey(struct chain *x, char *line, struct device_moment *m)
 {
-	uint64_t since_ns, generation;
+	uint64_t generation;
 
 	line[strcspn(line, "\n")] = '\0';
 	m->now = clock_now();
-	since_ns = m->now.mono_ns;
 	if (strncmp(line, "come ", 5) == 0) {
 		come(x, line + 5, m);
-		await(x, "came", all_came, offsetof(struct site, first_ns), since_ns, m);
+		begin(x, COMES, (int64_t)m->now.mono_ns);
 	} else if (strcmp(line, "go") == 0) {
-		await(x, "went", all_went, offsetof(struct site, last_ns), since_ns, m);
-		leave(x);
+		begin(x, GOES, (int64_t)m->now.mono_ns);
 	} else if (strncmp(line, "hold ", 5) == 0 && hex_u64(&generation, line + 5, UINT32_MAX)) {
 		x->generation = (uint32_t)generation;
-		await(x, "held", all_hold, offsetof(struct site, held_ns), since_ns, m);
+		begin(x, HOLDS, (int64_t)m->now.mono_ns);
+	} else if (strncmp(line, "answered ", 9) == 0) {
+		x->answered_ns = read_time(line + 9);
+		if (x->errand == COMES)
+			be_there(x, m);
+	} else if (strncmp(line, "returned ", 9) == 0) {
+		x->returned_ns = read_time(line + 9);
 	} else {
 		die("what?");
 	}
@@ -318,15 +370,15 @@ main(int argc, char **argv)
 	for (size_t n = 0; n < SITES; n++) {
 		if (!hex_u64(&x->numbers[n], argv[3 + 3 * n + 1], 0xff))
 			die("not a number");
-	}
-	for (size_t n = 0; n < SITES; n++)
 		open_site(x, n, argv + 3 + 3 * n, &m);
+	}
 	for (;;) {
-		if (!turn(x, &m))
-			continue;
-		if (fgets(line, sizeof(line), stdin) == NULL)
-			break;
-		obey(x, line, &m);
+		if (turn(x, &m)) {
+			if (fgets(line, sizeof(line), stdin) == NULL)
+				break;
+			obey(x, line, &m);
+		}
+		errand_turn(x, (int64_t)clock_now().mono_ns);
 	}
 	for (size_t n = 0; n < SITES; n++)
 		probe_close(&x->sites[n].standing);
