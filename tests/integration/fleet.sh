@@ -30,7 +30,7 @@ net_up net
 router net
 host people 10.8.0.2
 host api 10.9.0.2
-declare -A AT=([one]=10.1.0.2 [two]=10.2.0.2 [three]=10.3.0.2 [four]=10.4.0.2)
+declare -A AT=([api]=10.9.0.2 [one]=10.1.0.2 [two]=10.2.0.2 [three]=10.3.0.2 [four]=10.4.0.2)
 FLEET=(one two three)
 head -c 32 /dev/urandom >federation.key
 chmod 644 federation.key
@@ -173,17 +173,55 @@ settle() {
 
 # --- devices ---
 
-# probe END-OPTION...: two devices at different cathedrals, for some seconds.
-probe() {
-	in_ns people cathedral-probe pair --flock "$FLOCK" --tunnel 0102 --interval 1 --duration 3 \
-		--id-a "$(<"d01/$FLOCK/cathedral_id")" --id-b "$(<"d02/$FLOCK/cathedral_id")" \
-		--cs-a "d01/$FLOCK/id" --cosk-a "d01/$FLOCK/cosk" --kek-a "d01/$FLOCK/kek" \
-		--cs-b "d02/$FLOCK/id" --cosk-b "d02/$FLOCK/cosk" --kek-b "d02/$FLOCK/kek" "$@" >pair.log 2>&1
+# keys_of NUMBER END: OPTIONS that make cathedral-probe this device; END is -a, -b or nothing.
+keys_of() {
+	local folder="d$1/$FLOCK"
+
+	OPTIONS=("--id$2" "$(<"$folder/cathedral_id")" "--cs$2" "$folder/id" "--cosk$2" "$folder/cosk"
+		"--kek$2" "$folder/kek")
 }
 
-# lasting NAME NUMBER TUNNEL CATHEDRAL: one end of a tunnel, until it is stopped.
+# probe CATHEDRAL CATHEDRAL: devices 01 and 02 talk through these, for some seconds.
+probe() {
+	local both=()
+
+	keys_of 01 -a
+	both+=("${OPTIONS[@]}" --cathedral-a "${AT[$1]}:4500")
+	keys_of 02 -b
+	both+=("${OPTIONS[@]}" --cathedral-b "${AT[$2]}:4500")
+	in_ns people cathedral-probe pair --flock "$FLOCK" --tunnel 0102 --interval 1 --duration 3 \
+		--max-loss 1 "${both[@]}" >pair.log 2>&1
+}
+
+# lasting NUMBER PEER "CATHEDRAL..." [OPTION...]: one end of a tunnel, until it is stopped; the
+# cathedrals are its choices.  It is called end-NUMBER-PEER.
 lasting() {
-	start "$1" people cathedral-probe end --json --flock "$FLOCK" --tunnel "$3" --interval 1 \
-		--rate 50 --cathedral "$4" --id "$(<"d$2/$FLOCK/cathedral_id")" --cs "d$2/$FLOCK/id" \
-		--cosk "d$2/$FLOCK/cosk" --kek "d$2/$FLOCK/kek"
+	local name
+
+	keys_of "$1" ''
+	for name in $3; do
+		OPTIONS+=(--cathedral "${AT[$name]}:4500")
+	done
+	start "end-$1-$2" people cathedral-probe end --json --flock "$FLOCK" --tunnel "$1$2" \
+		--interval 1 --rate 50 "${OPTIONS[@]}" "${@:4}"
+}
+
+# tunnel NUMBER "CATHEDRAL..." NUMBER "CATHEDRAL..." [OPTION...]: both ends; do they hear each other?
+tunnel() {
+	lasting "$1" "$3" "$2" "${@:5}"
+	lasting "$3" "$1" "$4" "${@:5}"
+	wait_for 12 hears "end-$1-$3" && wait_for 12 hears "end-$3-$1"
+}
+
+# apart NUMBER NUMBER MOST NAME: both ends are stopped; neither heard nothing for longer than MOST ms.
+apart() {
+	local end gap
+
+	for end in "end-$1-$2" "end-$2-$1"; do
+		stop "$end"
+		gap=$(figure "$end" longest_gap_s)
+		between "$(jq -n "$gap * 1000 | floor")" 0 "$3" "$4"
+		note "$4: $gap s"
+		mv "$end.log" "$end.past"
+	done
 }

@@ -196,6 +196,11 @@ failures_are_borne_with_patience(void **state)
 		{ 6, TRAIL_NO_PAGE, 0, 16000, 32000 },
 		{ 7, TRAIL_NO_PAGE, 0, 30000, 60000 },
 		{ 1000, TRAIL_NO_PAGE, 0, 30000, 60000 },
+		{ 1, TRAIL_AWAY, 0, 500, 1000 },
+		{ 5, TRAIL_AWAY, 0, 8000, 16000 },
+		{ 6, TRAIL_AWAY, 0, 10000, 20000 },
+		{ 1000, TRAIL_AWAY, 0, 10000, 20000 },
+		{ 1000, TRAIL_AWAY, 60, 60000, 75000 },
 		{ 1, TRAIL_NO_ROW, 0, 500, 1000 },
 		{ 1, TRAIL_NO_ACCESS, 0, 30000, 60000 },
 		{ 9, TRAIL_NO_ACCESS, 0, 30000, 60000 },
@@ -227,6 +232,36 @@ failures_are_borne_with_patience(void **state)
 		/* Not all at the same time. */
 		assert_true(most - least > (cases[i].most_ms - cases[i].least_ms) * NS_PER_MS / 2);
 	}
+}
+
+/* A thousand cathedrals, some time after the service went away: how many of them ask in a second. */
+static void
+a_service_that_comes_back_is_not_run_over(void **state)
+{
+	enum { CATHEDRALS = 1000, BACK_S = 600, SECONDS = 21 };
+	unsigned asked[SECONDS] = { 0 }, most = 0, all = 0;
+
+	(void)state;
+	for (unsigned n = 0; n < CATHEDRALS; n++) {
+		const uint64_t back_ns = NOW + BACK_S * NS_PER_S;
+		struct trail t = trail_new("cf1f", 7);
+
+		random_from_seed(&dice, n);
+		while (trail_due_ns(&t) < back_ns) {
+			uint64_t now_ns = trail_due_ns(&t);
+
+			trail_ask(&t, now_ns);
+			trail_failed(&t, TRAIL_AWAY, 0, now_ns, &dice);
+		}
+		assert_in_range(trail_due_ns(&t) - back_ns, 0, 20 * NS_PER_S);
+		asked[(trail_due_ns(&t) - back_ns) / NS_PER_S]++;
+	}
+	for (unsigned second = 0; second < SECONDS; second++) {
+		most = asked[second] > most ? asked[second] : most;
+		all += asked[second];
+	}
+	assert_int_equal(all, CATHEDRALS);
+	assert_in_range(most, CATHEDRALS / SECONDS, CATHEDRALS / 8);
 }
 
 static void
@@ -326,6 +361,7 @@ main(void)
 		cmocka_unit_test(who_says_nothing_too_early_is_asked_later),
 		cmocka_unit_test(an_empty_service_is_not_hurried),
 		cmocka_unit_test(failures_are_borne_with_patience),
+		cmocka_unit_test(a_service_that_comes_back_is_not_run_over),
 		cmocka_unit_test(a_success_ends_the_failures),
 		cmocka_unit_test(who_went_astray_begins_anew_until_that_is_done),
 		cmocka_unit_test(a_hint_makes_it_ask_at_once),

@@ -5,8 +5,11 @@
 #include "tools/cathedral-sync/memory.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define CONNECT_S    10L
 #define SLOW_BYTES   1024L /* a second */
@@ -14,8 +17,9 @@
 #define PROTOCOLS    "http,https"
 #define CONNECTIONS  2L
 #define ALSO_MAX     8
-#define KEEP_IDLE_S  15L
-#define KEEP_AGAIN_S 5L
+#define KEEP_IDLE_S  10L
+#define KEEP_AGAIN_S 3L
+#define SILENCE_MS   20000 /* of the other host, when it should say something */
 
 struct fetch_hub {
 	CURLM *multi;
@@ -194,6 +198,22 @@ fetch_hub_wait(struct fetch_hub *hub, struct pollfd *also, size_t count, int tim
 
 /* ---- one at a time ---- */
 
+/*
+ * A line that swallows everything is given up soon, be it while the service may hold back its
+ * answer (then only the probes of keepalive go there) or while the question itself finds no way.
+ * Where this is not to be had, it takes as long as the answer may take.
+ */
+static int
+on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	const unsigned silence_ms = SILENCE_MS;
+
+	(void)arg;
+	(void)purpose;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence_ms, sizeof(silence_ms));
+	return CURL_SOCKOPT_OK;
+}
+
 /* Never a redirect: the token is for the service that was named, and for no other. */
 static bool
 set_up(struct fetch *f)
@@ -210,6 +230,7 @@ set_up(struct fetch *f)
 	       curl_easy_setopt(e, CURLOPT_USERAGENT, "cathedral-sync/" VERSION) == CURLE_OK &&
 	       curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, CONNECT_S) == CURLE_OK &&
 	       curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES) == CURLE_OK &&
+	       curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, on_socket) == CURLE_OK &&
 	       curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
 	       curl_easy_setopt(e, CURLOPT_TCP_KEEPIDLE, KEEP_IDLE_S) == CURLE_OK &&
 	       curl_easy_setopt(e, CURLOPT_TCP_KEEPINTVL, KEEP_AGAIN_S) == CURLE_OK;

@@ -184,9 +184,17 @@ take_page(struct sync *s, const struct fetch_answer *a, struct instant now)
 	record_page_free(&page);
 }
 
+/* Whether nobody answers, or only somebody who stands before the service and misses it. */
+static bool
+is_away(const struct fetch_answer *a)
+{
+	return (a->status == 0 && a->len == 0) || a->status == 502 || a->status == 504;
+}
+
 static void
 answered(struct sync *s, const struct fetch_answer *a, struct instant now)
 {
+	enum trail_failure how = is_away(a) ? TRAIL_AWAY : TRAIL_NO_PAGE;
 	char detail[SYNC_DETAIL];
 	struct fault text;
 
@@ -194,7 +202,7 @@ answered(struct sync *s, const struct fetch_answer *a, struct instant now)
 		take_page(s, a, now);
 	} else if (a->status == 0) {
 		fault_set(&text, "the service cannot be reached: %s", a->why.text);
-		fail(s, TRAIL_NO_PAGE, a, now, text.text);
+		fail(s, how, a, now, text.text);
 	} else if (a->status == 401 || a->status == 403) {
 		fault_set(&text,
 		    "the service does not take the token in %s (%u%s): the registry stays as it is",
@@ -203,7 +211,7 @@ answered(struct sync *s, const struct fetch_answer *a, struct instant now)
 	} else {
 		fault_set(&text, "the service answers %u%s%s", a->status, sync_detail(a, detail),
 		    a->status >= 300 && a->status < 400 ? ", which is not followed" : "");
-		fail(s, TRAIL_NO_PAGE, a, now, text.text);
+		fail(s, how, a, now, text.text);
 	}
 	fetch_forget(s->feed);
 	if (a->len > LARGE)

@@ -7,6 +7,7 @@
 
 #define PAUSE_FIRST_NS  (1 * NS_PER_S)
 #define PAUSE_MOST_NS   (60 * NS_PER_S)
+#define PAUSE_AWAY_NS   (20 * NS_PER_S) /* nobody is burdened, and it may be back any moment */
 #define PAUSE_ASKED_MAX 300 /* seconds; a service that wants more is asked sooner than it wants */
 #define EARLY_NS        (1 * NS_PER_S)
 
@@ -111,12 +112,13 @@ trail_kept(struct trail *t, const struct record_page *page, uint64_t now_ns, str
 }
 
 static uint64_t
-pause_ns(const struct trail *t)
+pause_ns(const struct trail *t, enum trail_failure how)
 {
+	uint64_t most_ns = how == TRAIL_AWAY ? PAUSE_AWAY_NS : PAUSE_MOST_NS;
 	unsigned doublings = t->failures - 1;
 
-	if (doublings >= 6 || PAUSE_FIRST_NS << doublings > PAUSE_MOST_NS)
-		return PAUSE_MOST_NS;
+	if (how == TRAIL_NO_ACCESS || doublings >= 6 || PAUSE_FIRST_NS << doublings > most_ns)
+		return most_ns;
 	return PAUSE_FIRST_NS << doublings;
 }
 
@@ -132,7 +134,7 @@ trail_failed(struct trail *t, enum trail_failure how, uint64_t retry_after_s, ui
 	t->state = how == TRAIL_NO_ACCESS ? TRAIL_DENIED : TRAIL_FAILS;
 	if (how == TRAIL_NO_ROW)
 		t->anew = true;
-	ns = jitter(how == TRAIL_NO_ACCESS ? PAUSE_MOST_NS : pause_ns(t), random);
+	ns = jitter(pause_ns(t, how), random);
 	if (ns < asked_for_ns)
 		ns = asked_for_ns + random_u64(random) % (asked_for_ns / 4 + 1);
 	t->next_ns = now_ns + ns;

@@ -67,7 +67,8 @@ void trail_kept(
     struct trail *t, const struct record_page *page, uint64_t now_ns, struct random *random);
 
 enum trail_failure {
-	TRAIL_NO_PAGE,   /* none came, or none that is fit */
+	TRAIL_AWAY,      /* nothing came from the service itself */
+	TRAIL_NO_PAGE,   /* something did, but no page that is fit */
 	TRAIL_NO_ACCESS, /* the token is not good */
 	TRAIL_NO_ROW,    /* astray: from the beginning */
 };
