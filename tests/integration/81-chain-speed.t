@@ -106,13 +106,17 @@ new_bundle() {
 	as owner reliquary-ambry-upload "$FLOCK" bundle >/dev/null
 }
 
-: >came.txt >went.txt >held.txt
+touch came.txt went.txt held.txt
 sleep 1 # the three are known everywhere
-for ((round = 0; round < ROUNDS; round++)); do
+# A device comes, gets a new ambry, and goes.
+one_round() {
 	rm -rf guest
 	join guest 10 && times came.txt "come $WORK/guest/$FLOCK" approve "$ID" 10 &&
 		bundle && times held.txt "hold $GENERATION" new_bundle &&
-		times went.txt go delete "$ID" || break
+		times went.txt go delete "$ID"
+}
+for ((round = 0; round < ROUNDS; round++)); do
+	one_round || break
 done
 is "$round" "$ROUNDS" "devices come, get new ambries and go" || note "$SAID"
 figures came.txt "approved until relayed through each of three cathedrals"

@@ -134,6 +134,7 @@ bundle() {
 	local out
 
 	out=$(as owner reliquary-ambry -C "$WORK/owner" --force bundle "$FLOCK" "$FLOCK" 30 "$WORK/bundle")
+	# shellcheck disable=SC2034 # read by the tests
 	GENERATION=${out##*generation 0x}
 }
 
@@ -211,6 +212,11 @@ tunnel() {
 	lasting "$1" "$3" "$2" "${@:5}"
 	lasting "$3" "$1" "$4" "${@:5}"
 	wait_for 12 hears "end-$1-$3" && wait_for 12 hears "end-$3-$1"
+}
+
+# moved END CATHEDRAL: it gave up its own, last of all for this one.
+moved() {
+	[ "$(events "$1" 'select(.event == "moved") | .cathedral' | tail -n 1)" = "${AT[$2]}:4500" ]
 }
 
 # apart NUMBER NUMBER MOST NAME: both ends are stopped; neither heard nothing for longer than MOST ms.
