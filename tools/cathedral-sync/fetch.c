@@ -433,3 +433,9 @@ fetch_take(struct fetch *f, struct fetch_answer *ret)
 		fault_set(&ret->why, "that was no HTTP");
 	return true;
 }
+
+bool
+fetch_is_away(const struct fetch_answer *a)
+{
+	return (a->status == 0 && a->len == 0) || a->status == 502 || a->status == 504;
+}

@@ -59,6 +59,9 @@ struct fetch_answer {
 /* True, once for each request, when it is over. */
 bool fetch_take(struct fetch *f, struct fetch_answer *ret);
 
+/* Whether nobody answered, or only somebody who stands before the service and misses it. */
+bool fetch_is_away(const struct fetch_answer *a);
+
 /* The same body, to be changed. */
 char *fetch_body(struct fetch *f);
 

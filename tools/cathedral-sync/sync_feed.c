@@ -184,17 +184,10 @@ take_page(struct sync *s, const struct fetch_answer *a, struct instant now)
 	record_page_free(&page);
 }
 
-/* Whether nobody answers, or only somebody who stands before the service and misses it. */
-static bool
-is_away(const struct fetch_answer *a)
-{
-	return (a->status == 0 && a->len == 0) || a->status == 502 || a->status == 504;
-}
-
 static void
 answered(struct sync *s, const struct fetch_answer *a, struct instant now)
 {
-	enum trail_failure how = is_away(a) ? TRAIL_AWAY : TRAIL_NO_PAGE;
+	enum trail_failure how = fetch_is_away(a) ? TRAIL_AWAY : TRAIL_NO_PAGE;
 	char detail[SYNC_DETAIL];
 	struct fault text;
 
