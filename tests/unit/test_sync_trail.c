@@ -234,7 +234,8 @@ failures_are_borne_with_patience(void **state)
 	}
 }
 
-/* A thousand cathedrals, some time after the service went away: how many of them ask in a second. */
+/* A thousand cathedrals, some time after the service went away: how many of them ask in a second.
+ */
 static void
 a_service_that_comes_back_is_not_run_over(void **state)
 {
