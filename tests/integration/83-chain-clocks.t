@@ -100,7 +100,7 @@ api_at +0s 0 5
 is "$(as owner reliquary-device-list "$FLOCK" | jq '.devices | length')" 5 "nothing is lost"
 like "$(as owner reliquary-flock-list)" "$FLOCK" "and the account is there"
 arrives 07 6
-apart 01 03 1000 "who was talking did not notice"
+apart 01 03 2000 "who was talking did not notice"
 
 # --- a cathedral's clock ---
 
@@ -130,8 +130,8 @@ for by in +1h -1h; do
 	set_clock two +0s
 	probe two one
 	ok $? "until the clock is right again"
-	apart 02 07 1000 "who was talking did not notice"
-	apart 04 03 1000 "nor did who went elsewhere"
+	apart 02 07 2000 "who was talking did not notice"
+	apart 04 03 2000 "nor did who went elsewhere"
 done
 sleep 2
 was=$(stale)
