@@ -66,7 +66,7 @@ serve three
 ok $? "the cathedral starts"
 is "$(knows three devices) $(knows three peers)" "4 2" "with all it knew"
 is "$(discovered 01), $(discovered 02)" "02, 01" "devices at two cathedrals find each other"
-apart 02 04 20000 "who was at the dead cathedral was not heard for a moment"
+apart 02 04 10000 "who was at the dead cathedral was not heard for a moment"
 probe one three
 ok $? "new tunnels come about"
 while [ "$(now_ms)" -lt $((away + LONG * 1000)) ]; do
