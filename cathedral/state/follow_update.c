@@ -249,16 +249,6 @@ update_finish(struct update *u, struct fault *why)
 
 /* ---- the federation ---- */
 
-static bool
-is_own(const struct registry_source *source, const struct endpoint *at)
-{
-	for (size_t n = 0; n < source->own_count; n++) {
-		if (endpoint_equal(&source->own[n], at))
-			return true;
-	}
-	return false;
-}
-
 static struct registry_peer
 peer_from(const struct record_cathedral *c)
 {
@@ -283,7 +273,7 @@ on_fleet(void *arg, const struct record_cathedral *fleet, size_t count, struct f
 	if (peers == NULL)
 		return out_of_memory(why);
 	for (size_t n = 0; n < count; n++) {
-		if (!is_own(u->source, &fleet[n].at))
+		if (!registry_source_is_own(u->source, &fleet[n].at))
 			peers[others++] = peer_from(&fleet[n]);
 	}
 	registry_set_unfederated(u->next, u->source->federation == NULL ? others : 0);

@@ -167,6 +167,16 @@ struct registry_source {
 	size_t own_count;
 };
 
+static inline bool
+registry_source_is_own(const struct registry_source *source, const struct endpoint *at)
+{
+	for (size_t n = 0; n < source->own_count; n++) {
+		if (endpoint_equal(&source->own[n], at))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Reads everything and builds a snapshot, taking unchanged parts from old (may be NULL).  NULL
  * when anything is wrong: the fault names the file, the line and the reason, and nothing changed.

@@ -287,16 +287,6 @@ load_settings(struct load *l)
 }
 
 /* One settings file may serve all cathedrals of a federation: nobody is his own peer. */
-static bool
-is_own(const struct registry_source *source, const struct endpoint *at)
-{
-	for (size_t n = 0; n < source->own_count; n++) {
-		if (endpoint_equal(&source->own[n], at))
-			return true;
-	}
-	return false;
-}
-
 static void
 drop_own(struct load *l)
 {
@@ -304,7 +294,7 @@ drop_own(struct load *l)
 	size_t kept = 0;
 
 	for (size_t n = 0; n < s->peer_count; n++) {
-		if (!is_own(l->source, &s->peers[n].at))
+		if (!registry_source_is_own(l->source, &s->peers[n].at))
 			s->peers[kept++] = s->peers[n];
 	}
 	s->peer_count = kept;
