@@ -3,10 +3,9 @@
 
 #include "cathedral/conf_listen.h"
 #include "cathedral/ops/metrics.h"
+#include "registry/registry_db.h"
 
 #include <string.h>
-
-#define KEY_SUFFIX ".key"
 
 static bool
 copy_word(char to[static CONF_TEXT_MAX], const char *word, struct fault *why)
@@ -194,10 +193,8 @@ finish_registry(struct conf *c, struct fault *why)
 		    why, "registry: says already what settings and secretdir would say");
 	if (c->registry_key[0] != '\0')
 		return true;
-	if (strlen(c->registry) + strlen(KEY_SUFFIX) >= sizeof(c->registry_key))
-		return fault_set(why, "registry: the path is too long");
-	strcat(strcpy(c->registry_key, c->registry), KEY_SUFFIX);
-	return true;
+	return registry_db_key_default(c->registry_key, sizeof(c->registry_key), c->registry) ||
+	       fault_set(why, "registry: the path is too long");
 }
 
 /* Whom it serves: from registry.db or from files, and not from both. */

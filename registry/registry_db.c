@@ -13,6 +13,19 @@
 #define BUSY_MS   5000
 #define CACHE_KIB 4096
 
+bool
+registry_db_key_default(char *key, size_t size, const char *path)
+{
+	static const char suffix[] = ".key";
+	size_t len = strlen(path);
+
+	if (len + sizeof(suffix) > size)
+		return false;
+	memcpy(key, path, len);
+	memcpy(key + len, suffix, sizeof(suffix));
+	return true;
+}
+
 /* ---- facts and counters ---- */
 
 enum store_result

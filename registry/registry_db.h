@@ -26,6 +26,9 @@ struct registry_db_options {
 	unsigned busy_ms; /* how long to wait for the other process; 0: 5000 */
 };
 
+/* The key file when none is named: path with .key behind it.  False when it has no room in key. */
+bool registry_db_key_default(char *key, size_t size, const char *path);
+
 /*
  * For who writes: makes file and key file when neither is there.  A key file that does not go with
  * the file, or lacks, is refused.  In a folder that its group may write to, files are for the group

@@ -15,7 +15,7 @@ cathedral/state:   base protocol* registry cathedral/state
 cathedral/relay:   base protocol* cathedral/state cathedral/relay
 cathedral/ops:     base protocol/crypto cathedral/state cathedral/ops
 cathedral/io:      base protocol/wire cathedral/state cathedral/relay cathedral/ops cathedral/io
-cathedral:         base protocol* cathedral*
+cathedral:         base protocol* registry cathedral*
 tools/device:      base protocol* tools/device
 tools/control:     base tools/control
 reliquary-api/http:     base protocol/crypto reliquary-api/http

@@ -108,6 +108,26 @@ what_is_refused(void **state)
 	}
 }
 
+/* The longest that the default of the key file has room for, and one byte more. */
+static void
+a_registry_needs_room_for_its_key(void **state)
+{
+	static const char head[] = "api https://a\nregistry ";
+	char text[sizeof(head) + CONF_TEXT_MAX] = "";
+	struct fault why = { "" };
+	struct sync_conf c;
+
+	(void)state;
+	strcpy(text, head);
+	memset(text + strlen(text), 'r', CONF_TEXT_MAX - sizeof(".key"));
+	c = conf_of(text);
+	assert_int_equal(strlen(c.registry_key), CONF_TEXT_MAX - 1);
+	assert_string_equal(c.registry_key + CONF_TEXT_MAX - sizeof("r.key"), "r.key");
+	strcat(text, "r");
+	assert_false(sync_conf_read_text(&c, "x", text, &why));
+	assert_string_equal(why.text, "x: registry: the path is too long");
+}
+
 /* Where nobody else can listen, http is no reason to worry. */
 static void
 plain_http_is_known(void **state)
@@ -213,6 +233,7 @@ main(void)
 		cmocka_unit_test(every_keyword),
 		cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(plain_http_is_known),
+		cmocka_unit_test(a_registry_needs_room_for_its_key),
 		cmocka_unit_test(the_sample_knows_every_keyword_and_its_default),
 		cmocka_unit_test(the_sample_is_taken),
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tools/cathedral-sync/conf.h"
 
+#include "registry/registry_db.h"
 #include "tools/cathedral-sync/fetch.h"
 #include "tools/control/ask.h"
 
@@ -110,20 +111,14 @@ const struct conf_option sync_conf_table[] = {
 static bool
 finish(struct sync_conf *c, struct fault *why)
 {
-	size_t len = strlen(c->registry);
-
-	if (len == 0)
+	if (c->registry[0] == '\0')
 		return fault_set(why, "registry is empty");
 	if (c->pin[0] != '\0' && strncmp(c->api, "https", 5) != 0)
 		return fault_set(why, "pin is given, but api is not https");
 	if (c->registry_key[0] != '\0')
 		return true;
-	if (len + sizeof(".key") > sizeof(c->registry_key))
-		return fault_set(why, "registry is longer than %zu bytes",
-		    sizeof(c->registry_key) - sizeof(".key"));
-	memcpy(c->registry_key, c->registry, len);
-	memcpy(c->registry_key + len, ".key", sizeof(".key"));
-	return true;
+	return registry_db_key_default(c->registry_key, sizeof(c->registry_key), c->registry) ||
+	       fault_set(why, "registry: the path is too long");
 }
 
 bool
