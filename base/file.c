@@ -165,15 +165,19 @@ folder_of(char folder[static PATH_MAX], const char *path)
 	return true;
 }
 
-/* Makes a rename or link in the folder of path survive a power cut. */
-static bool
-sync_folder(const char *path)
+int
+file_open_folder(const char *path)
 {
 	char folder[PATH_MAX];
-	int fd = -1, rc, saved;
 
-	if (folder_of(folder, path))
-		fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return folder_of(folder, path) ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+}
+
+static bool
+sync_and_close(int fd)
+{
+	int rc, saved;
+
 	if (fd == -1)
 		return false;
 	rc = fsync(fd);
@@ -181,6 +185,18 @@ sync_folder(const char *path)
 	close(fd);
 	errno = saved;
 	return rc == 0;
+}
+
+bool
+file_sync(const char *path)
+{
+	return sync_and_close(open(path, O_RDONLY | O_CLOEXEC));
+}
+
+bool
+file_sync_name(const char *path)
+{
+	return sync_and_close(file_open_folder(path));
 }
 
 /* Writes a whole new file beside path; its name goes to temp. */
@@ -231,7 +247,7 @@ file_replace(const char *path, mode_t mode, const void *data, size_t len, struct
 		return refuse(why, path);
 	if (rename(temp, path) == -1)
 		return give_up(temp, path, why);
-	if (!sync_folder(path))
+	if (!file_sync_name(path))
 		return refuse(why, path);
 	return true;
 }
@@ -247,7 +263,7 @@ file_create(const char *path, mode_t mode, const void *data, size_t len, struct 
 	if (link(temp, path) == -1)
 		return give_up(temp, path, why);
 	unlink(temp);
-	if (!sync_folder(path))
+	if (!file_sync_name(path))
 		return refuse(why, path);
 	return true;
 }

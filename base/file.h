@@ -28,6 +28,15 @@ bool file_create(const char *path, mode_t mode, const void *data, size_t len, st
 /* Writes all of it to an open file; false with errno. */
 bool file_write_all(int fd, const void *data, size_t len);
 
+/* Opens the folder that path is in, to read it; -1 with errno. */
+int file_open_folder(const char *path);
+
+/* Is it on disk: the bytes of a file, or the names in a folder?  False with errno. */
+bool file_sync(const char *path);
+
+/* The same of its name, so that a rename or a link survives a power cut. */
+bool file_sync_name(const char *path);
+
 /* Makes the folder and its parents with the mode given; fine when it is there. */
 bool file_make_folder(const char *path, mode_t mode, struct fault *why);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "database/copy.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,25 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* Opens the folder that path is in; -1 with errno. */
-static int
-folder_open(const char *path)
-{
-	char folder[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-	size_t len = slash == NULL ? 0 : (size_t)(slash - path);
-
-	if (len >= sizeof(folder)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	if (slash == path)
-		len = 1;
-	memcpy(folder, path, len);
-	folder[len] = '\0';
-	return open(slash == NULL ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
 
 /* Who runs this as root must not lock out the service, which is not root and owns the folder. */
 static bool
@@ -71,7 +54,7 @@ give_up(int folder, const char *path, struct fault *why)
 bool
 copy_make_empty(const char *path, struct fault *why)
 {
-	int folder = folder_open(path), fd;
+	int folder = file_open_folder(path), fd;
 	bool ok;
 
 	if (folder == -1)
@@ -115,20 +98,6 @@ make_beside(char temp[static PATH_MAX], const char *path, int folder)
 	return ok;
 }
 
-static bool
-sync_file(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC), rc, saved;
-
-	if (fd == -1)
-		return false;
-	rc = fsync(fd);
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return rc == 0;
-}
-
 /* Without free pages, hence without what was deleted. */
 static bool
 copy_into(sqlite3 *db, const char *temp, const char *to, struct fault *why)
@@ -158,7 +127,7 @@ bool
 copy_database(sqlite3 *db, const char *to, struct fault *why)
 {
 	char temp[PATH_MAX] = "";
-	int folder = folder_open(to);
+	int folder = file_open_folder(to);
 	bool ok;
 
 	if (folder == -1)
@@ -168,7 +137,7 @@ copy_database(sqlite3 *db, const char *to, struct fault *why)
 	} else if (!copy_into(db, temp, to, why)) {
 		close(folder);
 		ok = false;
-	} else if (!sync_file(temp) || rename(temp, to) == -1 || fsync(folder) == -1) {
+	} else if (!file_sync(temp) || rename(temp, to) == -1 || fsync(folder) == -1) {
 		ok = give_up(folder, to, why);
 	} else {
 		close(folder);

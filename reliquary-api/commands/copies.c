@@ -34,14 +34,7 @@ copies_folder(const char *path, struct fault *why)
 static bool
 sync_folder(const char *path, struct fault *why)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd != -1 && fsync(fd) == 0;
-
-	if (!ok)
-		fault_set(why, "%s: %s", path, strerror(errno));
-	if (fd != -1)
-		close(fd);
-	return ok;
+	return file_sync(path) || fault_set(why, "%s: %s", path, strerror(errno));
 }
 
 enum put { PUT_DONE, PUT_MISSING, PUT_FAILED };
@@ -229,16 +222,6 @@ copies_set_aside(const char *path, const char *aside, struct fault *why)
 bool
 copies_rename(const char *from, const char *to, struct fault *why)
 {
-	char folder[CONF_TEXT_MAX];
-	char *slash;
-
-	if (!copies_name(folder, to, "", why))
-		return false;
-	if (rename(from, to) == -1)
-		return fault_set(why, "%s: %s", to, strerror(errno));
-	slash = strrchr(folder, '/');
-	if (slash == NULL)
-		return sync_folder(".", why);
-	slash[slash == folder] = '\0';
-	return sync_folder(folder, why);
+	return (rename(from, to) == 0 && file_sync_name(to)) ||
+	       fault_set(why, "%s: %s", to, strerror(errno));
 }

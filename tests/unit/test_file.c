@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -223,6 +224,34 @@ replacing_works_without_a_folder_in_the_path(void **state)
 }
 
 static void
+what_is_there_can_be_synced(void **state)
+{
+	struct scratch_name n = scratch_write(&scratch, "f", "text");
+	struct scratch_name lost = scratch_name(&scratch, "none/f");
+	char long_one[PATH_MAX + 2];
+	int folder;
+
+	(void)state;
+	memset(long_one, '/', sizeof(long_one) - 1);
+	long_one[sizeof(long_one) - 1] = '\0';
+	assert_true(file_sync(n.path));
+	assert_true(file_sync(scratch.path));
+	assert_true(file_sync_name(n.path));
+	assert_true(file_sync_name("/f")); /* need not be there */
+	assert_true(file_sync_name("f"));
+	assert_false(file_sync(lost.path));
+	assert_int_equal(errno, ENOENT);
+	assert_false(file_sync_name(lost.path));
+	assert_int_equal(errno, ENOENT);
+	assert_false(file_sync_name(long_one));
+	assert_int_equal(errno, ENAMETOOLONG);
+	folder = file_open_folder(n.path);
+	assert_int_not_equal(folder, -1);
+	assert_int_equal(faccessat(folder, "f", R_OK, 0), 0);
+	close(folder);
+}
+
+static void
 failed_replacing_leaves_nothing_behind(void **state)
 {
 	struct scratch_name folder = scratch_name(&scratch, "folder");
@@ -335,6 +364,7 @@ main(void)
 		TEST(replaces_content_and_mode),
 		TEST(replaces_the_name_and_not_the_bytes),
 		TEST(replacing_works_without_a_folder_in_the_path),
+		TEST(what_is_there_can_be_synced),
 		TEST(failed_replacing_leaves_nothing_behind),
 		TEST(a_full_disk_costs_nothing_that_was_there),
 		TEST(creating_never_overwrites),

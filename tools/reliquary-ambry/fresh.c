@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "tools/reliquary-ambry/fresh.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -75,46 +77,29 @@ fresh_file(struct fresh *f, const char *name, const void *data, size_t len, stru
 	return close(fd) == 0 || refuse(why, path);
 }
 
-/* Writes everything in the file system of the folder to disk, or just the folder itself. */
+/* All of the file system that it is in: one sync for 510 small files is quicker than one each. */
 static bool
-sync_at(const char *folder, bool whole)
+sync_all(const char *folder)
 {
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok;
+	bool ok = fd != -1 && syncfs(fd) == 0;
 
-	if (fd == -1)
-		return false;
-	/* One sync for 510 small files is much quicker than one each. */
-	ok = (whole ? syncfs(fd) : fsync(fd)) == 0;
-	close(fd);
+	if (fd != -1)
+		close(fd);
 	return ok;
-}
-
-static bool
-sync_above(const char *path)
-{
-	char above[TREE_PATH_MAX];
-	char *slash;
-
-	snprintf(above, sizeof(above), "%s", path);
-	slash = strrchr(above, '/');
-	if (slash == NULL)
-		return sync_at(".", false);
-	*slash = '\0';
-	return sync_at(above, false);
 }
 
 bool
 fresh_commit(struct fresh *f, struct fault *why)
 {
-	if (!sync_at(f->temporary, true) ||
+	if (!sync_all(f->temporary) ||
 	    renameat2(AT_FDCWD, f->temporary, AT_FDCWD, f->path, RENAME_NOREPLACE) == -1) {
 		refuse(why, f->path);
 		fresh_abandon(f);
 		return false;
 	}
 	f->temporary[0] = '\0';
-	return sync_above(f->path) || refuse(why, f->path);
+	return file_sync_name(f->path) || refuse(why, f->path);
 }
 
 static int
