@@ -22,35 +22,31 @@ refuse(struct fault *why, const char *path)
 	return false;
 }
 
-/* Opens a regular file for reading; -1 on failure. */
-static int
-open_regular(const char *path, off_t *size, struct fault *why)
+int
+file_open_regular(struct stat *ret, const char *path, struct fault *why)
 {
 	/* O_NONBLOCK: opening a FIFO must not wait for its writer. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
 
-	if (fd == -1 || fstat(fd, &st) == -1) {
+	if (fd == -1 || fstat(fd, ret) == -1)
 		refuse(why, path);
-	} else if (!S_ISREG(st.st_mode)) {
+	else if (!S_ISREG(ret->st_mode))
 		fault_set(why, "%s: not a regular file", path);
-	} else {
-		*size = st.st_size;
+	else
 		return fd;
-	}
 	if (fd != -1)
 		close(fd);
 	return -1;
 }
 
-/* Reads until max bytes are there or the file ends; -1 on failure. */
-static ssize_t
-read_up_to(int fd, uint8_t *to, size_t max)
+ssize_t
+file_read_up_to(int fd, void *to, size_t max)
 {
+	uint8_t *at = to;
 	size_t len = 0;
 
 	while (len < max) {
-		ssize_t n = read(fd, to + len, max - len);
+		ssize_t n = read(fd, at + len, max - len);
 
 		if (n == -1 && errno == EINTR)
 			continue;
@@ -84,24 +80,24 @@ file_write_all(int fd, const void *data, size_t len)
 bool
 file_read(uint8_t **ret, size_t *len, const char *path, size_t max, struct fault *why)
 {
-	off_t size = 0;
-	int fd = open_regular(path, &size, why);
+	struct stat st;
+	int fd = file_open_regular(&st, path, why);
 	uint8_t *data = NULL;
 	ssize_t got = -1;
 	size_t want;
 
 	if (fd == -1)
 		return false;
-	if ((uintmax_t)size > max) {
+	if ((uintmax_t)st.st_size > max) {
 		close(fd);
 		return fault_set(why, "%s: longer than %zu bytes", path, max);
 	}
 
 	/* One byte more than its size shows that the file grew meanwhile. */
-	want = (size_t)size + 1;
+	want = (size_t)st.st_size + 1;
 	data = malloc(want);
 	if (data != NULL)
-		got = read_up_to(fd, data, want);
+		got = file_read_up_to(fd, data, want);
 	if (got == -1)
 		refuse(why, path);
 	else if ((size_t)got == want)
@@ -121,19 +117,19 @@ file_read(uint8_t **ret, size_t *len, const char *path, size_t max, struct fault
 bool
 file_read_exact(void *out, size_t len, const char *path, struct fault *why)
 {
-	off_t size = 0;
-	int fd = open_regular(path, &size, why);
+	struct stat st;
+	int fd = file_open_regular(&st, path, why);
 	ssize_t got = -1;
 
 	if (fd == -1)
 		return false;
-	if (size < 0 || (uintmax_t)size != len) {
+	if (st.st_size < 0 || (uintmax_t)st.st_size != len) {
 		close(fd);
 		return fault_set(
-		    why, "%s: %jd bytes long, expected %zu", path, (intmax_t)size, len);
+		    why, "%s: %jd bytes long, expected %zu", path, (intmax_t)st.st_size, len);
 	}
 
-	got = read_up_to(fd, out, len);
+	got = file_read_up_to(fd, out, len);
 	if (got == -1)
 		refuse(why, path);
 	else if ((size_t)got != len)

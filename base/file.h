@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /*
@@ -17,6 +18,15 @@ bool file_read(uint8_t **ret, size_t *len, const char *path, size_t max, struct 
 
 /* Reads exactly len bytes into out (keys): no copy is left behind, too long is refused too. */
 bool file_read_exact(void *out, size_t len, const char *path, struct fault *why);
+
+/*
+ * Opens a regular file for reading, and says what it is; -1 with the reason.  Does not wait, not
+ * even for who would write to a FIFO.
+ */
+int file_open_regular(struct stat *ret, const char *path, struct fault *why);
+
+/* Reads until max bytes are there or the file ends; -1 with errno. */
+ssize_t file_read_up_to(int fd, void *to, size_t max);
 
 /* Replaces path atomically: temporary file in the same folder, fsync, rename, fsync of the folder.
  */

@@ -22,7 +22,7 @@ const char *const cathedral_calls[] = {
 };
 
 const char *const registry_reader_calls[] = {
-	"pwrite64", "fdatasync", "fsync", "fchmod",
+	"pwrite64", "fdatasync", "fsync", "fchmod", "fgetxattr",
 	NULL,
 };
 /* clang-format on */

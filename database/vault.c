@@ -2,15 +2,12 @@
 #include "database/vault.h"
 
 #include "base/file.h"
+#include "base/private.h"
 #include "protocol/crypto/secret.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define KEY_SIZE crypto_kdf_KEYBYTES
 
@@ -38,51 +35,16 @@ vault_create(const char *path, struct random *random, struct fault *why)
 	return ok;
 }
 
-/* Of the file that is open, so that nobody exchanges it in between. */
-static bool
-is_private(int fd, const char *path, struct fault *why)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) == -1)
-		return fault_set(why, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return fault_set(why, "%s: not a regular file", path);
-	if (st.st_uid != geteuid() && st.st_uid != 0)
-		return fault_set(why,
-		    "%s: belongs to user %u, who is neither this program's user nor root, so what "
-		    "it holds is not our secret",
-		    path, (unsigned)st.st_uid);
-	if ((st.st_mode & 077) != 0)
-		return fault_set(why,
-		    "%s: its mode %03o lets others at the key; once you know that nobody has a "
-		    "copy: chmod 400 %s",
-		    path, (unsigned)st.st_mode & 0777, path);
-	if (st.st_size != (off_t)KEY_SIZE)
-		return fault_set(why, "%s: not a key file, which has %u bytes: this one has %jd",
-		    path, KEY_SIZE, (intmax_t)st.st_size);
-	return true;
-}
-
 static bool
 read_key(uint8_t key[static KEY_SIZE], const char *path, struct fault *why)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	ssize_t got;
+	ssize_t len = private_read(key, KEY_SIZE, path, "key", why);
 
-	if (fd == -1)
-		return fault_set(why, "%s: %s", path, strerror(errno));
-	if (!is_private(fd, path, why)) {
-		close(fd);
+	if (len == -1)
 		return false;
-	}
-	got = read(fd, key, KEY_SIZE);
-	if (got == -1)
-		fault_set(why, "%s: %s", path, strerror(errno));
-	else if ((size_t)got != KEY_SIZE)
-		fault_set(why, "%s: shrank while it was read", path);
-	close(fd);
-	return got == (ssize_t)KEY_SIZE;
+	return len == (ssize_t)KEY_SIZE ||
+	       fault_set(why, "%s: not a key file, which has %u bytes: this one has %zd", path,
+		   KEY_SIZE, len);
 }
 
 /* The eight letters tell the keys apart. */

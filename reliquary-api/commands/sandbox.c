@@ -17,7 +17,7 @@ const char *const serve_calls[] = {
 	"fdatasync", "ftruncate", "fallocate", "fadvise64", "readlink", "readlinkat", "getcwd",
 	"getdents64", "access", "faccessat", "faccessat2", "link", "linkat", "rename",
 	"renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "chmod",
-	"fchmod", "fchmodat", "fchown", "flock", "umask", "utimensat",
+	"fchmod", "fchmodat", "fchown", "fgetxattr", "flock", "umask", "utimensat",
 	/* time and randomness */
 	"clock_getres",
 	/* memory */

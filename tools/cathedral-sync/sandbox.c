@@ -17,7 +17,7 @@ const char *const sync_calls[] = {
 	"ftruncate", "fallocate", "fadvise64", "readlink", "readlinkat", "getcwd", "getdents64",
 	"access", "faccessat", "faccessat2", "link", "linkat", "rename", "renameat", "renameat2",
 	"unlink", "unlinkat", "chmod", "fchmod", "fchmodat", "fchown", "flock", "umask",
-	"utimensat",
+	"utimensat", "fgetxattr",
 	/* time and randomness */
 	"clock_getres", "time",
 	/* memory */
