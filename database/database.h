@@ -29,6 +29,7 @@ struct session;
 /* Which one, and how it is worked on. */
 struct database {
 	char path[PATH_MAX];
+	const char *what;   /* it is called in the log; a literal */
 	char vfs[64];       /* tests: a file system that fails; "" for the usual one */
 	unsigned cache_kib; /* of each session */
 	unsigned busy_ms;   /* how long a writer waits for another process */

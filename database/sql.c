@@ -53,8 +53,10 @@ complain(struct session *s, const char *sql, int code)
 	if (!log_limit_allow(&s->limit, clock_now().mono_ns, &suppressed))
 		return;
 	if (suppressed > 0)
-		log_warn("store: %ju errors like the next were not logged", (uintmax_t)suppressed);
-	log_error("store: %s (%d) in \"%.*s\"", sqlite3_errstr(code), code, LOG_WORDS, sql);
+		log_warn("%s: %ju errors like the next were not logged", s->database->what,
+		    (uintmax_t)suppressed);
+	log_error("%s: %s (%d) in \"%.*s\"", s->database->what, sqlite3_errstr(code), code,
+	    LOG_WORDS, sql);
 }
 
 /*

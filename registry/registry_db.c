@@ -207,6 +207,7 @@ options_take(struct registry_db *db, const struct registry_db_options *o, struct
 {
 	int len = snprintf(db->key, sizeof(db->key), "%s", o->key);
 
+	db->database.what = "registry";
 	db->database.cache_kib = CACHE_KIB;
 	db->database.busy_ms = o->busy_ms > 0 ? o->busy_ms : BUSY_MS;
 	if (len >= (int)sizeof(db->key))

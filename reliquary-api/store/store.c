@@ -12,6 +12,7 @@
 bool
 store_database(struct database *ret, const struct store_options *o, struct fault *why)
 {
+	ret->what = "store";
 	ret->cache_kib = o->cache_kib;
 	ret->busy_ms = o->busy_ms;
 	return database_name(ret, o->path, o->vfs, why);

@@ -4,6 +4,7 @@
  * second, … until what was asked for succeeds.  A page is there whole or not at all, for who reads
  * at that moment and for who opens the file after it; and the next try works.
  */
+#include "tests/support/captured.h"
 #include "tests/support/ends.h"
 #include "tests/support/vfs.h"
 
@@ -12,6 +13,7 @@
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -255,6 +257,32 @@ a_read_that_fails_says_so_and_the_next_one_works(void **state)
 	ends_end(&e);
 }
 
+static void
+the_log_says_which_database_fails(void **state)
+{
+	struct known model = { .given = 0 };
+	struct record_page page = page_of(0, &model);
+	struct captured log;
+	bool changed;
+	char *text;
+
+	(void)state;
+	ends_begin(&e);
+	captured_begin(&log);
+	trouble_begin(&troubles[0], 1, true);
+	assert_false(registry_db_put(e.writer, &page, &changed, &e.random, &why));
+	assert_true(trouble_end());
+	text = captured_text(&log);
+	captured_end(&log);
+	if (strstr(text, "<3>registry: disk I/O error (") == NULL)
+		fail_msg("it says: %s", text);
+	assert_null(strstr(text, "store"));
+	free(text);
+	record_page_free(&page);
+	known_free(&model);
+	ends_end(&e);
+}
+
 static bool
 open_both(void)
 {
@@ -311,6 +339,7 @@ main(void)
 		cmocka_unit_test(a_page_is_there_whole_or_not_at_all),
 		cmocka_unit_test(who_opens_it_after_a_crash_finds_whole_pages),
 		cmocka_unit_test(a_read_that_fails_says_so_and_the_next_one_works),
+		cmocka_unit_test(the_log_says_which_database_fails),
 		cmocka_unit_test(a_start_that_fails_can_be_tried_again),
 	};
 	int status;
