@@ -70,6 +70,15 @@ sub honest {
 	return page(since => 5, until => 5);
 }
 
+# As a service that is well, with nothing new.
+sub patient {
+	my ($since, $database, $wait) = @_;
+
+	return honest($since, $database) if $since != 5 || $database ne 'truth';
+	select(undef, undef, undef, $wait);
+	return page(since => 5, until => 5);
+}
+
 # 60 MB of text that are a document of a gigabyte.
 sub swelling {
 	return '{"flocks": [' . '0,' x 30_000_000 . '0]}';
@@ -77,6 +86,7 @@ sub swelling {
 
 my %lies = (
 	honest => sub { answer('200 OK', honest(@_)) },
+	patient => sub { answer('200 OK', patient(@_)) },
 	garbage => sub { answer('200 OK', join '', map { chr int rand 256 } 1 .. 5000) },
 	html => sub { answer('200 OK', '<html>Welcome to the hotel</html>', 'Content-Type: text/html') },
 	empty => sub { answer('200 OK', '') },
@@ -139,6 +149,7 @@ sub serve {
 		my ($token) = $head =~ m{^x-token: (\S+)\r$}mi;
 		my ($since) = ($target // '') =~ /since=(\d+)/;
 		my ($database) = ($target // '') =~ /database=([^&]*)/;
+		my ($wait) = ($target // '') =~ /wait=(\d+)/;
 		my $mode = mode();
 
 		note(join ' ', $mode, $target // 'nothing', $token // 'without');
@@ -146,7 +157,7 @@ sub serve {
 			$ways{$mode}->($client);
 			return;
 		}
-		my $bytes = $lies{$mode}->($since // 0, $database // '');
+		my $bytes = $lies{$mode}->($since // 0, $database // '', $wait // 0);
 		send_all($client, $bytes);
 		return if $bytes !~ /^HTTP/ || $mode eq 'cut';
 	}

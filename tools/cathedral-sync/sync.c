@@ -241,50 +241,60 @@ mend_registry(struct sync *s, struct instant now)
 	trail_hurry(&s->trail, now.mono_ns);
 }
 
-static uint64_t
+static void
 status_turn(struct sync *s, struct instant now)
 {
 	char text[STATUS_LINE];
 	struct fault why;
 
 	if (status_due_ns(&s->status) > now.mono_ns)
-		return status_due_ns(&s->status);
+		return;
 	mend_registry(s, now);
 	notify_status(status_line(&s->status, &s->trail, now.mono_ns, text));
 	if (status_write(&s->status, &s->trail, &s->held, now, &why))
 		complaint_settle(&s->status_trouble, now.mono_ns, "the status is written");
 	else
 		complaint_raise(&s->status_trouble, LOG_LEVEL_ERROR, now.mono_ns, "%s", why.text);
-	return status_due_ns(&s->status);
 }
 
-static uint64_t
+static void
 watchdog_turn(struct sync *s, struct instant now)
 {
-	if (s->watchdog_ns == 0)
-		return UINT64_MAX;
-	if (s->watchdog_due_ns <= now.mono_ns) {
-		notify_watchdog();
-		s->watchdog_due_ns = now.mono_ns + s->watchdog_ns;
-	}
-	return s->watchdog_due_ns;
+	if (s->watchdog_ns == 0 || s->watchdog_due_ns > now.mono_ns)
+		return;
+	notify_watchdog();
+	s->watchdog_due_ns = now.mono_ns + s->watchdog_ns;
 }
 
+/* Asked when all turns are done: each of them may give another one something to do. */
 static uint64_t
+next_due_ns(const struct sync *s)
+{
+	uint64_t now_ns = clock_now().mono_ns;
+	const uint64_t dues_ns[] = {
+		status_due_ns(&s->status),
+		trail_due_ns(&s->trail),
+		inquiry_due_ns(&s->reload, now_ns),
+		inquiry_due_ns(&s->pulse, now_ns),
+		s->beat_due_ns,
+		s->watchdog_ns == 0 ? UINT64_MAX : s->watchdog_due_ns,
+	};
+	uint64_t due_ns = UINT64_MAX;
+
+	for (size_t i = 0; i < sizeof(dues_ns) / sizeof(dues_ns[0]); i++)
+		due_ns = dues_ns[i] < due_ns ? dues_ns[i] : due_ns;
+	return due_ns;
+}
+
+static void
 turn(struct sync *s)
 {
 	/* The status first: it may find that the registry has to be filled anew. */
-	static uint64_t (*const turns[])(struct sync *, struct instant) = { status_turn,
-		sync_feed_turn, sync_reload_turn, sync_beat_turn, watchdog_turn };
-	uint64_t due_ns = UINT64_MAX;
+	static void (*const turns[])(struct sync *, struct instant) = { status_turn, sync_feed_turn,
+		sync_reload_turn, sync_beat_turn, watchdog_turn };
 
-	for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
-		uint64_t at_ns = turns[i](s, clock_now());
-
-		if (at_ns < due_ns)
-			due_ns = at_ns;
-	}
-	return due_ns;
+	for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++)
+		turns[i](s, clock_now());
 }
 
 static void
@@ -328,7 +338,8 @@ sync_run(struct sync *s, struct fault *why)
 {
 	announce(s);
 	while (!s->ends) {
-		wait_until(s, turn(s));
+		turn(s);
+		wait_until(s, next_due_ns(s));
 		if (!take_signals(s, why))
 			return false;
 	}

@@ -44,7 +44,7 @@ is_refusal(const struct inquiry *q, struct fault *why)
 	return refused;
 }
 
-uint64_t
+void
 sync_reload_turn(struct sync *s, struct instant now)
 {
 	struct fault why;
@@ -65,7 +65,6 @@ sync_reload_turn(struct sync *s, struct instant now)
 	case INQUIRY_QUIET:
 		break;
 	}
-	return inquiry_due_ns(&s->reload, now.mono_ns);
 }
 
 /* ---- heartbeats ---- */
@@ -157,12 +156,11 @@ beat_answered(struct sync *s, const struct fetch_answer *a, struct instant now)
 	fetch_forget(s->beat);
 }
 
-uint64_t
+void
 sync_beat_turn(struct sync *s, struct instant now)
 {
 	struct fetch_answer a;
 	struct fault why;
-	uint64_t due;
 
 	if (fetch_take(s->beat, &a))
 		beat_answered(s, &a, now);
@@ -180,6 +178,4 @@ sync_beat_turn(struct sync *s, struct instant now)
 	case INQUIRY_QUIET:
 		break;
 	}
-	due = inquiry_due_ns(&s->pulse, now.mono_ns);
-	return due < s->beat_due_ns ? due : s->beat_due_ns;
 }

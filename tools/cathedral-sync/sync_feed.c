@@ -211,7 +211,7 @@ answered(struct sync *s, const struct fetch_answer *a, struct instant now)
 		memory_trim();
 }
 
-uint64_t
+void
 sync_feed_turn(struct sync *s, struct instant now)
 {
 	struct fetch_answer a;
@@ -220,5 +220,4 @@ sync_feed_turn(struct sync *s, struct instant now)
 		answered(s, &a, now);
 	if (trail_due_ns(&s->trail) <= now.mono_ns)
 		ask(s, now);
-	return trail_due_ns(&s->trail);
 }

@@ -40,10 +40,10 @@ struct sync {
 	bool ends;
 };
 
-/* Each does what is to be done now, and says when it has to be called again at the latest. */
-uint64_t sync_feed_turn(struct sync *s, struct instant now);
-uint64_t sync_reload_turn(struct sync *s, struct instant now);
-uint64_t sync_beat_turn(struct sync *s, struct instant now);
+/* Each does what is to be done now, if anything is. */
+void sync_feed_turn(struct sync *s, struct instant now);
+void sync_reload_turn(struct sync *s, struct instant now);
+void sync_beat_turn(struct sync *s, struct instant now);
 
 /* Puts down where the registry is. */
 bool sync_look(struct sync *s, struct fault *why);
