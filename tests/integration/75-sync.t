@@ -7,7 +7,7 @@ export TEST_LIMIT=300
 . "$(dirname "$0")/lib.sh"
 . "$HERE/api.sh"
 . "$HERE/sync.sh"
-plan 67
+plan 70
 
 # --- what is refused before anything runs ---
 
@@ -179,6 +179,24 @@ approve
 wait_for 9 has 1
 ok $? "when it is back, it is followed again"
 note "$WAITED_MS ms"
+
+# Away for so long that the feed would not be asked again for some seconds.
+before=$(grep -c 'the service takes heartbeats again' sync.log)
+stop api
+wait_for 5 logged sync 'heartbeat: Failed to connect'
+failures() {
+	[ "$(jq .service.failures "$STATE/registry.db.status")" -ge 5 ]
+}
+wait_for 30 failures
+ok $? "it is asked less and less often"
+start_api api
+wait_for 5 logged sync 'the service takes heartbeats again' $((before + 1))
+ok $? "when it takes a heartbeat"
+follows() {
+	[ "$(jq -r .service.state "$STATE/registry.db.status")" = following ]
+}
+wait_for 30 follows
+between "$WAITED_MS" 0 1500 "it is followed within a second, which the status says"
 stop api
 start_api api
 join

@@ -317,6 +317,33 @@ a_hint_makes_it_ask_at_once(void **state)
 	expect_question(&t, 7, "cf1f");
 }
 
+/* What is under way, or waits because all is well, is left alone. */
+static void
+a_service_that_is_back_is_asked_if_it_had_failed(void **state)
+{
+	static const enum trail_failure failures[] = { TRAIL_NO_PAGE, TRAIL_NO_ACCESS,
+		TRAIL_NO_ROW };
+	struct trail t = trail_new("cf1f", 7);
+	struct record_page nothing = page_of("cf1f", 7, 7);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		pause_after(&t, 9, failures[i], 0);
+		assert_true(trail_due_ns(&t) > NOW + 10 * NS_PER_S);
+		trail_service_is_back(&t, NOW + 1);
+		assert_int_equal(trail_due_ns(&t), NOW + 1);
+		trail_ask(&t, NOW + 1);
+		trail_service_is_back(&t, NOW + 2);
+		assert_true(trail_due_ns(&t) == TRAIL_NEVER);
+	}
+	trail_kept(&t, &nothing, NOW + 3 * NS_PER_S, &dice);
+	trail_ask(&t, NOW + 3 * NS_PER_S);
+	trail_kept(&t, &nothing, NOW + 3 * NS_PER_S, &dice); /* too early: it waits a second */
+	assert_true(trail_due_ns(&t) > NOW + 3 * NS_PER_S);
+	trail_service_is_back(&t, NOW + 3 * NS_PER_S);
+	assert_true(trail_due_ns(&t) > NOW + 3 * NS_PER_S);
+}
+
 /* ---- without end ---- */
 
 /* A service that always has one more, or begins anew each time, for a day. */
@@ -366,6 +393,7 @@ main(void)
 		cmocka_unit_test(a_success_ends_the_failures),
 		cmocka_unit_test(who_went_astray_begins_anew_until_that_is_done),
 		cmocka_unit_test(a_hint_makes_it_ask_at_once),
+		cmocka_unit_test(a_service_that_is_back_is_asked_if_it_had_failed),
 		cmocka_unit_test(pages_without_end),
 	};
 

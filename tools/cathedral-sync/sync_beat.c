@@ -127,6 +127,9 @@ heard(struct sync *s, const struct fetch_answer *a, struct instant now)
 	memory_json_begin(ANSWER_MEMORY);
 	answer = json_loadb(a->body, a->len, 0, NULL);
 	if (want_text(answer, "state", state, sizeof(state), &why)) {
+		/* Only when it was away: who fails at one thing alone is left in peace. */
+		if (s->beat_trouble.lasts)
+			trail_service_is_back(&s->trail, now.mono_ns);
 		complaint_settle(&s->beat_trouble, now.mono_ns, "the service takes heartbeats");
 		if (strcmp(state, s->status.state) != 0)
 			log_info("the service says that this cathedral is %s", state);

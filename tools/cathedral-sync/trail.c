@@ -147,3 +147,10 @@ trail_hurry(struct trail *t, uint64_t now_ns)
 	t->failures = 0;
 	t->next_ns = now_ns;
 }
+
+void
+trail_service_is_back(struct trail *t, uint64_t now_ns)
+{
+	if (!t->asking && (t->state == TRAIL_FAILS || t->state == TRAIL_DENIED))
+		trail_hurry(t, now_ns);
+}

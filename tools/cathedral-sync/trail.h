@@ -80,4 +80,7 @@ void trail_failed(struct trail *t, enum trail_failure how, uint64_t retry_after_
 /* Something changed that may help: asks at once. */
 void trail_hurry(struct trail *t, uint64_t now_ns);
 
+/* The service answers again, but another question: if this one failed, it is asked at once. */
+void trail_service_is_back(struct trail *t, uint64_t now_ns);
+
 #endif
