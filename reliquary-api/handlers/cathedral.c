@@ -99,18 +99,41 @@ listed_at(const struct cathedral_row *row, const char *text)
 	       endpoint_same_ip(&said, &listed) && said.port == row->port;
 }
 
+/*
+ * Numbers of another database, which this one has replaced or was restored over, say nothing of
+ * this one: who has them has to hear of everything.  *last: the number of the last change.
+ */
+static enum store_result
+judge_change(struct session *s, struct heartbeat *beat, const char *database, uint64_t *last)
+{
+	char own[STORE_LABEL];
+	uint64_t forgotten;
+	enum store_result result = fact_get(s, "id", own);
+
+	if (result == STORE_OK)
+		result = change_bounds(s, last, &forgotten);
+	if (result != STORE_OK)
+		return result == STORE_NONE ? STORE_FAILED : result;
+	if (strcmp(database, own) != 0 || beat->change > *last)
+		beat->change = 0;
+	return STORE_OK;
+}
+
 struct reply
 handle_heartbeat(const struct call *c)
 {
-	char version[CATHEDRAL_VERSION] = "", address[ENDPOINT_TEXT];
+	char version[CATHEDRAL_VERSION] = "", address[ENDPOINT_TEXT], database[STORE_LABEL] = "";
 	bool says_where = false;
 	struct heartbeat beat = { .name = c->cathedral.name, .version = version };
 	const struct field fields[] = { FIELD_TEXT_INTO("version", version, .required = true),
 		FIELD_TEXT_INTO("address", address, .given = &says_where),
-		FIELD_UINT_INTO("load", &beat.load, 0, LOAD_MAX), FIELD_END };
+		FIELD_UINT_INTO("load", &beat.load, 0, LOAD_MAX),
+		FIELD_TEXT_INTO("database", database),
+		FIELD_UINT_INTO("change", &beat.change, 0, INT64_MAX, .given = &beat.says_change),
+		FIELD_END };
 	struct cathedral_row row;
 	enum store_result result;
-	uint64_t change = 0, forgotten;
+	uint64_t change = 0;
 	struct reply refused;
 
 	if (!fields_read(c->rq->json, fields, &refused))
@@ -118,11 +141,11 @@ handle_heartbeat(const struct call *c)
 	if (says_where && !listed_at(&c->cathedral, address))
 		return reply_problem(
 		    409, "conflict", "the cathedral is listed with another address and port");
-	result = cathedral_heartbeat(c->store, &beat, c->now.wall_s);
+	result = judge_change(c->store, &beat, database, &change);
+	if (result == STORE_OK)
+		result = cathedral_heartbeat(c->store, &beat, c->now.wall_s);
 	if (result == STORE_OK)
 		result = cathedral_get(c->store, c->cathedral.name, &row);
-	if (result == STORE_OK)
-		result = change_bounds(c->store, &change, &forgotten);
 	if (result != STORE_OK)
 		return reply_store(result, "cathedral");
 	return reply_json(200, json_pack("{s:s, s:I}", "state",

@@ -25,6 +25,7 @@ struct admin {
 	struct store_totals totals;
 	bool totals_known;
 	uint64_t totals_ns; /* when they were counted */
+	struct metrics_fleet fleet;
 	struct server *server;
 };
 
@@ -54,6 +55,24 @@ totals_refresh(struct admin *a, uint64_t now_ns)
 	a->totals_ns = now_ns;
 }
 
+static bool
+fleet_add(void *arg, const struct cathedral_row *c)
+{
+	struct metrics_fleet *f = arg;
+
+	f->rows[f->count++] = *c;
+	return f->count < METRICS_FLEET;
+}
+
+/* Tens of rows: they are looked at each time. */
+static const struct metrics_fleet *
+fleet_look(struct admin *a, int64_t now)
+{
+	a->fleet.count = 0;
+	a->fleet.now = now;
+	return cathedral_list(a->session, fleet_add, &a->fleet) == STORE_OK ? &a->fleet : NULL;
+}
+
 static struct reply
 metrics(struct admin *a)
 {
@@ -64,6 +83,7 @@ metrics(struct admin *a)
 	totals_refresh(a, a->clock().mono_ns);
 	m.totals = a->totals;
 	m.totals_known = a->totals_known;
+	m.fleet = fleet_look(a, a->clock().wall_s);
 	m.ready = api_ready(a->api, &why);
 	m.disk_known = disk_free(a->api->o.bundles, &m.disk_free);
 	if (a->public_server != NULL)

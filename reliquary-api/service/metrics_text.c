@@ -106,6 +106,30 @@ write_totals(FILE *to, const struct store_totals *t)
 	number(to, "database_log_bytes", "gauge", "size of its write-ahead log", t->log_bytes);
 }
 
+/* Names are letters, digits, dots and hyphens. */
+static void
+write_fleet(FILE *to, const struct metrics_fleet *f)
+{
+	head(to, "cathedral_healthy", "gauge",
+	    "1 when the cathedral was heard of within a minute and is no minute behind");
+	for (size_t n = 0; n < f->count; n++) {
+		struct cathedral_row c = f->rows[n];
+
+		c.draining = false; /* which its operator knows, and which says nothing of it */
+		fprintf(to, "reliquary_api_cathedral_healthy{cathedral=\"%s\"} %d\n", c.name,
+		    cathedral_state(&c, f->now) == CATHEDRAL_HEALTHY);
+	}
+	head(to, "cathedral_changes_behind", "gauge",
+	    "changes since the one up to which the cathedral said to have all");
+	for (size_t n = 0; n < f->count; n++) {
+		if (f->rows[n].says_change)
+			fprintf(to,
+			    "reliquary_api_cathedral_changes_behind{cathedral=\"%s\"} %" PRIu64
+			    "\n",
+			    f->rows[n].name, f->rows[n].behind);
+	}
+}
+
 char *
 metrics_text(const struct metrics_source *m)
 {
@@ -126,6 +150,8 @@ metrics_text(const struct metrics_source *m)
 	write_server(to, &m->server);
 	if (m->totals_known)
 		write_totals(to, &m->totals);
+	if (m->fleet != NULL)
+		write_fleet(to, m->fleet);
 	if (m->disk_known)
 		number(to, "disk_free_bytes", "gauge", "bytes that are left on the disk",
 		    m->disk_free);

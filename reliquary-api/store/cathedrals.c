@@ -10,9 +10,18 @@
 
 #include <string.h>
 
+/* How many changes there were since its own. */
+#define CATHEDRAL_BEHIND "max((SELECT value FROM counters WHERE name = 'changes') - change, 0)"
+
 #define CATHEDRAL_COLUMNS                                                                          \
 	"name, region, address, port, nat_port, shroud, draining, created, coalesce(seen, 0),"     \
-	" version, load"
+	" version, load, change, " CATHEDRAL_BEHIND ", coalesce(due, 0), coalesce(due_since, 0)"
+
+static bool
+is_behind(const struct cathedral_row *c, int64_t now)
+{
+	return c->says_change && c->change < c->due && now - c->due_since >= CATHEDRAL_LATE_S;
+}
 
 enum cathedral_state
 cathedral_state(const struct cathedral_row *c, int64_t now)
@@ -22,7 +31,7 @@ cathedral_state(const struct cathedral_row *c, int64_t now)
 	if (c->seen == 0)
 		return CATHEDRAL_NEW;
 	if (now - c->seen < CATHEDRAL_LATE_S)
-		return CATHEDRAL_HEALTHY;
+		return is_behind(c, now) ? CATHEDRAL_LATE : CATHEDRAL_HEALTHY;
 	return now - c->seen < CATHEDRAL_GONE_S ? CATHEDRAL_LATE : CATHEDRAL_GONE;
 }
 
@@ -55,6 +64,11 @@ column_cathedral(struct query *q, struct cathedral_row *ret)
 		.created = column_int(q, 7),
 		.seen = column_int(q, 8),
 		.load = (uint64_t)column_int(q, 10),
+		.says_change = !column_is_null(q, 11),
+		.change = (uint64_t)column_int(q, 11),
+		.behind = (uint64_t)column_int(q, 12),
+		.due = (uint64_t)column_int(q, 13),
+		.due_since = column_int(q, 14),
 	};
 	return column_text(q, 0, ret->name, sizeof(ret->name)) &&
 	       column_text(q, 1, ret->region, sizeof(ret->region)) &&
@@ -181,18 +195,30 @@ cathedral_by_token(struct session *s, const struct hash32 *token_hash, struct ca
 	return query_end(&q, query_row(&q) && column_cathedral(&q, ret));
 }
 
-/* Nothing of it is news to other cathedrals: so it is no change. */
+/*
+ * Nothing of it is news to other cathedrals: so it is no change.  What is due is the last change at
+ * the time of a heartbeat; when one says that it is reached, the last one of that time is.
+ */
 enum store_result
 cathedral_heartbeat(struct session *s, const struct heartbeat *h, int64_t now)
 {
 	static const char sql[] =
-	    "UPDATE cathedrals SET version = ?2, load = ?3, seen = ?4 WHERE name = ?1";
+	    "UPDATE cathedrals SET version = ?2, load = ?3, seen = ?4, change = ?5,"
+	    " due = CASE WHEN ?5 < coalesce(due, last.value) THEN coalesce(due, last.value)"
+	    " WHEN ?5 IS NOT NULL THEN last.value END,"
+	    " due_since = CASE WHEN ?5 < coalesce(due, last.value) THEN coalesce(due_since, 0)"
+	    " WHEN ?5 IS NOT NULL THEN ?4 END"
+	    " FROM counters AS last WHERE last.name = 'changes' AND cathedrals.name = ?1";
 	struct query q = query_begin(s, sql);
 
 	query_text(&q, h->name);
 	query_text(&q, h->version);
 	query_count(&q, h->load);
 	query_int(&q, now);
+	if (h->says_change)
+		query_count(&q, h->change);
+	else
+		query_null(&q);
 	return query_run(&q);
 }
 

@@ -11,7 +11,10 @@
 #define CATHEDRAL_ADDRESS 46 /* INET6_ADDRSTRLEN */
 #define CATHEDRAL_VERSION 33
 
-/* From when it was last heard of: healthy for 60 s, late for 15 minutes, then gone. */
+/*
+ * From when it was last heard of: healthy for 60 s, late for 15 minutes, then gone.  Late as well
+ * while it lacks changes that are older than 60 s: whom they are about it does not serve.
+ */
 enum cathedral_state {
 	CATHEDRAL_NEW = 0, /* never heard of */
 	CATHEDRAL_HEALTHY,
@@ -34,6 +37,11 @@ struct cathedral_row {
 	int64_t seen; /* 0: never */
 	char version[CATHEDRAL_VERSION];
 	uint64_t load; /* thousandths */
+	bool says_change;
+	uint64_t change;   /* up to which it said to have all */
+	uint64_t behind;   /* so many there were since */
+	uint64_t due;      /* the last one there was at */
+	int64_t due_since; /* 0: it never had all there was */
 };
 
 enum cathedral_state cathedral_state(const struct cathedral_row *c, int64_t now);
@@ -43,7 +51,7 @@ const char *cathedral_state_name(enum cathedral_state state);
 enum store_result cathedral_add(
     struct session *s, const struct cathedral_row *c, const struct hash32 *token_hash, int64_t now);
 enum store_result cathedral_get(struct session *s, const char *name, struct cathedral_row *ret);
-/* Everything of *c but created, seen, version and load. */
+/* Everything of *c but created, and what heartbeats say. */
 enum store_result cathedral_set(struct session *s, const struct cathedral_row *c, int64_t now);
 enum store_result cathedral_set_token(
     struct session *s, const char *name, const struct hash32 *token_hash);
@@ -58,6 +66,8 @@ enum store_result cathedral_by_token(
 struct heartbeat {
 	const char *name, *version;
 	uint64_t load;
+	bool says_change;
+	uint64_t change;
 };
 
 enum store_result cathedral_heartbeat(struct session *s, const struct heartbeat *h, int64_t now);

@@ -6,7 +6,7 @@
 # shellcheck source=api.sh
 . "$HERE/api.sh"
 
-plan 135
+plan 139
 
 # row WORD...: the line of the last list that begins with the first word has the others, too.
 row() {
@@ -111,6 +111,21 @@ is "${CODE:0:1}" 2 "the token is good" || note "$CODE $BODY"
 admin cathedral list >list.txt
 row alpha healthy
 ok $? "and it was seen"
+is "$(admin cathedral list --json | jq -c 'select(.name == "alpha") | [.change, .behind]')" \
+	"[null,null]" "it did not say how far it is"
+ask --json '{"version": "1", "load": 0, "database": "another", "change": 1}' -H "x-token: $token" \
+	/v1/cathedral/heartbeat
+last=$(field change)
+admin cathedral list >list.txt
+row alpha late 192.0.2.1:4500 4501 shrouded "$last" 1
+ok $? "one that has nothing of it is late" || note "$(cat list.txt)"
+is "$(admin cathedral list --json | jq -c 'select(.name == "alpha") | [.change, .behind]')" \
+	"[0,$last]" "and everything behind"
+id=$(sqlite3 "$DATA/reliquary.db" "SELECT value FROM facts WHERE name = 'id'")
+ask --json "{\"version\": \"1\", \"load\": 0, \"database\": \"$id\", \"change\": $last}" \
+	-H "x-token: $token" /v1/cathedral/heartbeat
+is "$(admin cathedral list --json | jq -c 'select(.name == "alpha") | [.state, .behind]')" \
+	'["healthy",0]' "until it has all"
 refuses 1 'alpha: there is a cathedral of this name or address already' "its name is taken" \
 	--data "$DATA" cathedral add alpha 192.0.2.2:4500
 refuses 1 'gamma: there is a cathedral of this name or address already' "so is its address" \

@@ -70,6 +70,34 @@ sample(const char *text, const char *name)
 }
 
 static void
+each_cathedral_has_its_numbers(void **state)
+{
+	struct counts c = { 0 };
+	static struct metrics_fleet fleet = {
+		.count = 4,
+		.now = 1000,
+		.rows = { { .name = "alpha", .seen = 990, .says_change = true, .behind = 3 },
+		    { .name = "beta", .seen = 900 },
+		    { .name = "gamma", .seen = 999, .draining = true },
+		    { .name = "delta.2", .seen = 999, .says_change = true, .due = 7, .behind = 9 } }
+	};
+	char *text = metrics_text(&(struct metrics_source){ .counts = &c, .fleet = &fleet });
+
+	(void)state;
+	assert_non_null(text);
+#define HEALTHY(name) sample(text, "reliquary_api_cathedral_healthy{cathedral=\"" name "\"}")
+	assert_true(HEALTHY("alpha") == 1);
+	assert_true(HEALTHY("beta") == 0);
+	assert_true(HEALTHY("gamma") == 1);
+	assert_true(HEALTHY("delta.2") == 0);
+#define BEHIND "reliquary_api_cathedral_changes_behind{cathedral="
+	assert_true(sample(text, BEHIND "\"alpha\"}") == 3);
+	assert_true(sample(text, BEHIND "\"delta.2\"}") == 9);
+	assert_null(strstr(text, BEHIND "\"beta\""));
+	free(text);
+}
+
+static void
 the_text_says_what_was_counted(void **state)
 {
 	struct counts c = { 0 };
@@ -118,6 +146,7 @@ what_is_not_known_is_not_said(void **state)
 	assert_non_null(text);
 	assert_null(strstr(text, "reliquary_api_flocks"));
 	assert_null(strstr(text, "reliquary_api_disk_free_bytes"));
+	assert_null(strstr(text, "reliquary_api_cathedral_"));
 	free(text);
 }
 
@@ -128,6 +157,7 @@ main(void)
 		cmocka_unit_test(buckets_grow_by_one_two_five),
 		cmocka_unit_test(a_duration_is_in_the_first_bucket_that_holds_it),
 		cmocka_unit_test(the_text_says_what_was_counted),
+		cmocka_unit_test(each_cathedral_has_its_numbers),
 		cmocka_unit_test(what_is_not_known_is_not_said),
 	};
 

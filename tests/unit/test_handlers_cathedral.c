@@ -100,6 +100,57 @@ a_heartbeat_keeps_a_cathedral_healthy(void **state)
 	json_decref(made);
 }
 
+/* What it says it has, of which database (NULL: it does not say), and what is made of it. */
+static void
+says(struct handled *h, const char *database, uint64_t change, const char *state, int64_t behind)
+{
+	char json[256], quoted[128] = "";
+	struct cathedral_row row;
+	json_t *made;
+
+	if (database != NULL)
+		snprintf(quoted, sizeof(quoted), "\"database\": \"%s\", ", database);
+	snprintf(json, sizeof(json), "{%s\"version\": \"1\", \"change\": %ju}", quoted,
+	    (uintmax_t)change);
+	made = handled_json(h, 200, NULL, "POST /v1/cathedral/heartbeat", json);
+	assert_string_equal(text_of(made, "state"), state);
+	json_decref(made);
+	assert_int_equal(cathedral_get(h->s, "vesper", &row), STORE_OK);
+	assert_true(row.says_change);
+	assert_int_equal(row.behind, behind);
+}
+
+static void
+a_heartbeat_says_how_far_it_is(void **state)
+{
+	struct handled *h = *state;
+	char own[STORE_LABEL];
+	uint64_t last, forgotten;
+
+	handled_cathedral(h, "vesper", "eu", "192.0.2.1", 4501);
+	handled_flock(h, &h->anna, 0x6442a01510d91a00);
+	handled_flock(h, &h->anna, 0x6442a01510d91b00);
+	h->now.wall_s += 3600;
+	assert_int_equal(fact_get(h->s, "id", own), STORE_OK);
+	assert_int_equal(change_bounds(h->s, &last, &forgotten), STORE_OK);
+	assert_true(last > 0);
+	says(h, own, last, "healthy", 0);
+	says(h, own, last - 1, "healthy", 1);
+	h->now.wall_s += 60;
+	says(h, own, last - 1, "late", 1);
+	says(h, own, last, "healthy", 0);
+	/* What is of elsewhere is nothing here; what nobody can have is no number of ours. */
+	h->now.wall_s += 60;
+	says(h, "0000", last, "late", (int64_t)last);
+	says(h, own, last, "healthy", 0);
+	h->now.wall_s += 60;
+	says(h, NULL, last, "late", (int64_t)last);
+	says(h, own, last, "healthy", 0);
+	h->now.wall_s += 60;
+	says(h, own, last + 1, "late", (int64_t)last);
+	says(h, own, INT64_MAX, "late", (int64_t)last);
+}
+
 static void
 heartbeats_are_read_closely(void **state)
 {
@@ -113,6 +164,10 @@ heartbeats_are_read_closely(void **state)
 		    "load is a whole number from 0 to 1000000" },
 		{ "{\"version\": \"1\", \"address\": 4501}",
 		    "address is a text of at most 63 bytes" },
+		{ "{\"version\": \"1\", \"change\": -1}",
+		    "change is a whole number from 0 to 9223372036854775807" },
+		{ "{\"version\": \"1\", \"change\": 1, \"database\": 1}",
+		    "database is a text of at most 64 bytes" },
 		{ "{\"version\": \"1\", \"addres\": \"\"}",
 		    "addres is no member of this request's body" },
 	};
@@ -244,6 +299,7 @@ main(void)
 		TEST(cathedrals_are_listed),
 		TEST(a_list_of_cathedrals_has_pages),
 		TEST(a_heartbeat_keeps_a_cathedral_healthy),
+		TEST(a_heartbeat_says_how_far_it_is),
 		TEST(heartbeats_are_read_closely),
 		TEST(a_heartbeat_comes_from_where_it_is_listed),
 		TEST(the_document_is_given_as_it_is),

@@ -42,10 +42,11 @@ teardown(void **state)
 	return 0;
 }
 
-/* What a next version of the program would bring: the first is the real one, filled in main(). */
-static struct migration two[] = {
+/* What a next version of the program would bring: the first are the real ones, by main(). */
+static struct migration next[] = {
 	{ 1, "0001-accounts", NULL },
-	{ 2, "0002-moods",
+	{ 2, "0002-behind", NULL },
+	{ 3, "0003-moods",
 	    "CREATE TABLE moods (name TEXT NOT NULL PRIMARY KEY) STRICT;"
 	    "INSERT INTO moods (name) SELECT name FROM facts;" },
 	{ 0, NULL, NULL },
@@ -135,9 +136,9 @@ versions_are_told_without_a_touch(void **state)
 	assert_true(store_version(&t.options, &v, &why));
 	assert_int_equal(v.have, schema_last(&store_schema));
 	assert_int_equal(v.want, v.have);
-	assert_true(version_by(&t.options, two, &v, &why));
-	assert_int_equal(v.have, 1);
-	assert_int_equal(v.want, 2);
+	assert_true(version_by(&t.options, next, &v, &why));
+	assert_int_equal(v.have, 2);
+	assert_int_equal(v.want, 3);
 
 	o.path = none.path;
 	assert_true(store_version(&o, &v, &why));
@@ -148,26 +149,26 @@ versions_are_told_without_a_touch(void **state)
 static void
 a_database_that_is_there_is_kept_before_it_is_changed(void **state)
 {
-	struct scratch_name kept = scratch_name(&t.scratch, "reliquary.db.before-0002");
+	struct scratch_name kept = scratch_name(&t.scratch, "reliquary.db.before-0003");
 	struct stat st;
 
 	(void)state;
 	assert_false(exists(kept.path));
-	if (!apply(&t.options, two, &why))
+	if (!apply(&t.options, next, &why))
 		fail_msg("%s", why.text);
-	assert_sql(t.path.path, "PRAGMA user_version", "2\n");
+	assert_sql(t.path.path, "PRAGMA user_version", "3\n");
 	assert_sql(t.path.path, "SELECT name FROM moods", "id\n");
 
 	assert_int_equal(stat(kept.path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
-	assert_sql(kept.path, "PRAGMA user_version", "1\n");
+	assert_sql(kept.path, "PRAGMA user_version", "2\n");
 	assert_sql(kept.path, "PRAGMA application_id", "1380733273\n");
 	assert_sql(kept.path, "PRAGMA integrity_check", "ok\n");
 	assert_sql(kept.path, "SELECT name FROM facts", "id\n");
 
 	/* Once is enough. */
 	assert_int_equal(unlink(kept.path), 0);
-	assert_true(apply(&t.options, two, &why));
+	assert_true(apply(&t.options, next, &why));
 	assert_false(exists(kept.path));
 }
 
@@ -175,12 +176,12 @@ a_database_that_is_there_is_kept_before_it_is_changed(void **state)
 static void
 what_is_kept_is_what_was_committed_last(void **state)
 {
-	struct scratch_name kept = scratch_name(&t.scratch, "reliquary.db.before-0002");
+	struct scratch_name kept = scratch_name(&t.scratch, "reliquary.db.before-0003");
 
 	(void)state;
 	test_store_open(&t);
 	assert_int_equal(fact_set(t.writer, "late", "1"), STORE_OK);
-	if (!apply(&t.options, two, &why))
+	if (!apply(&t.options, next, &why))
 		fail_msg("%s", why.text);
 	test_store_close(&t);
 	assert_sql(kept.path, "SELECT name FROM facts ORDER BY name", "id\nlate\n");
@@ -196,16 +197,16 @@ a_new_database_has_nothing_to_keep(void **state)
 
 	(void)state;
 	o.path = fresh.path;
-	if (!apply(&o, two, &why))
+	if (!apply(&o, next, &why))
 		fail_msg("%s", why.text);
 	assert_false(exists(kept.path));
-	assert_sql(fresh.path, "PRAGMA user_version", "2\n");
+	assert_sql(fresh.path, "PRAGMA user_version", "3\n");
 
 	/* An empty file is no database yet: what a start that was cut short leaves. */
 	assert_int_equal(unlink(fresh.path), 0);
 	scratch_write(&t.scratch, "fresh.db", "");
-	assert_true(apply(&o, two, &why));
-	assert_sql(fresh.path, "PRAGMA user_version", "2\n");
+	assert_true(apply(&o, next, &why));
+	assert_sql(fresh.path, "PRAGMA user_version", "3\n");
 }
 
 /* Bytes of a file, the caller's to free. */
@@ -243,8 +244,8 @@ static void
 a_newer_database_is_refused_and_left_as_it_is(void **state)
 {
 	(void)state;
-	assert_true(apply(&t.options, two, &why));
-	assert_refused_untouched("version 2 of the database, this program knows up to 1: it was "
+	assert_true(apply(&t.options, next, &why));
+	assert_refused_untouched("version 3 of the database, this program knows up to 2: it was "
 				 "written by a newer one");
 }
 
@@ -262,13 +263,13 @@ a_newer_one_with_a_log_is_left_as_it_is(void **state)
 	assert_int_not_equal(child, -1);
 	if (child == 0) {
 		test_store_open(&t);
-		_exit(apply(&t.options, two, &why) ? 0 : 1); /* nothing is closed */
+		_exit(apply(&t.options, next, &why) ? 0 : 1); /* nothing is closed */
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 	assert_int_equal(stat(log.path, &before), 0);
 	assert_true(before.st_size > 0);
-	assert_refused_untouched("version 2 of the database, this program knows up to 1: it was "
+	assert_refused_untouched("version 3 of the database, this program knows up to 2: it was "
 				 "written by a newer one");
 	assert_int_equal(stat(log.path, &after), 0);
 	assert_int_equal(after.st_size, before.st_size);
@@ -310,11 +311,11 @@ a_migration_that_fails_changes_nothing(void **state)
 		const char *reason;
 	} cases[] = {
 		{ "CREATE TABLE moods (a INTEGER); CREATE TABLE moods (a INTEGER);",
-		    "migration 0002-bad: %s: SQL logic error" },
+		    "migration 0003-bad: %s: SQL logic error" },
 		{ "INSERT INTO facts VALUES ('id', 'x');",
-		    "migration 0002-bad: %s: constraint failed" },
+		    "migration 0003-bad: %s: constraint failed" },
 		{ "CREATE TABLE moods (a INTEGER); COMMIT;",
-		    "migration 0002-bad: %s: authorization denied" },
+		    "migration 0003-bad: %s: authorization denied" },
 		/* Keys are off while tables are made anew, hence looked at when all is done. */
 		{ "INSERT INTO tokens VALUES (9, 1, zeroblob(32), '', 1, 0, NULL, 0);",
 		    "%s: the migrations leave rows without what they belong to" },
@@ -322,7 +323,8 @@ a_migration_that_fails_changes_nothing(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct migration bad[] = { two[0], { 2, "0002-bad", cases[i].sql }, { 0 } };
+		struct migration bad[] = { next[0], next[1], { 3, "0003-bad", cases[i].sql },
+			{ 0 } };
 		struct fault want;
 
 #pragma GCC diagnostic push
@@ -331,12 +333,12 @@ a_migration_that_fails_changes_nothing(void **state)
 #pragma GCC diagnostic pop
 		assert_false(apply(&t.options, bad, &why));
 		assert_string_equal(why.text, want.text);
-		assert_sql(t.path.path, "PRAGMA user_version", "1\n");
+		assert_sql(t.path.path, "PRAGMA user_version", "2\n");
 		assert_sql(t.path.path, "SELECT name FROM sqlite_schema WHERE name = 'moods'", "");
 		assert_sql(t.path.path, "SELECT count(*) FROM tokens", "0\n");
 	}
 	/* And the real one works after that. */
-	assert_true(apply(&t.options, two, &why));
+	assert_true(apply(&t.options, next, &why));
 }
 
 static void
@@ -373,15 +375,15 @@ two_that_start_at_once_migrate_once(void **state)
 static void
 without_a_copy_nothing_is_changed(void **state)
 {
-	struct scratch_name kept = scratch_name(&t.scratch, "reliquary.db.before-0002");
-	struct scratch_name inside = scratch_name(&t.scratch, "reliquary.db.before-0002/x");
+	struct scratch_name kept = scratch_name(&t.scratch, "reliquary.db.before-0003");
+	struct scratch_name inside = scratch_name(&t.scratch, "reliquary.db.before-0003/x");
 
 	(void)state;
 	assert_int_equal(mkdir(kept.path, 0700), 0);
 	assert_int_equal(mkdir(inside.path, 0700), 0);
-	assert_false(apply(&t.options, two, &why));
-	assert_non_null(strstr(why.text, "before-0002: Is a directory"));
-	assert_sql(t.path.path, "PRAGMA user_version", "1\n");
+	assert_false(apply(&t.options, next, &why));
+	assert_non_null(strstr(why.text, "before-0003: Is a directory"));
+	assert_sql(t.path.path, "PRAGMA user_version", "2\n");
 }
 
 int
@@ -401,7 +403,8 @@ main(void)
 		IN_PLACE(two_that_start_at_once_migrate_once),
 		IN_PLACE(without_a_copy_nothing_is_changed),
 	};
-
-	two[0] = store_schema.table[0];
+	next[0] = store_schema.table[0];
+	next[1] = store_schema.table[1];
+	next[0] = store_schema.table[0];
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -462,7 +462,9 @@ do_the_rest(struct owners *t, struct flock_id a, struct flock_id b)
 	assert_int_equal(cathedral_get(t->s, "north", &c), STORE_OK);
 	assert_int_equal(cathedral_list(t->s, each_cathedral, NULL), STORE_OK);
 	assert_int_equal(
-	    cathedral_heartbeat(t->s, &(struct heartbeat){ "north", "1", 5 }, STORE_NOW), STORE_OK);
+	    cathedral_heartbeat(
+		t->s, &(struct heartbeat){ .name = "north", .version = "1", .load = 5 }, STORE_NOW),
+	    STORE_OK);
 	assert_int_equal(cathedral_remove(t->s, "north", STORE_NOW), STORE_OK);
 	assert_int_equal(change_bounds(t->s, &number, &(uint64_t){ 0 }), STORE_OK);
 	assert_int_equal(change_list(t->s, 0, 9, each_change, NULL), STORE_OK);
