@@ -7,7 +7,7 @@ export TEST_LIMIT=300
 . "$(dirname "$0")/lib.sh"
 . "$HERE/api.sh"
 . "$HERE/sync.sh"
-plan 70
+plan 72
 
 # --- what is refused before anything runs ---
 
@@ -53,7 +53,8 @@ start_api api
 ok $? "a service"
 token=$(admin cathedral add vesper 127.0.0.1:4500 2>/dev/null)
 put_token "$token"
-make_conf hub "listen 127.0.0.1:4500 shroud"
+make_conf hub "listen 127.0.0.1:4500 shroud" "registry $STATE/registry.db"
+sed -i '/^settings/d; /^secretdir/d' "$ETC/hub.conf"
 say "api $API" "heartbeat 1s" "wait 5s" "control $RUN/hub.sock"
 said=$("${AS_USER[@]}" cathedral-sync -n -c "$WORK/sync.conf" 2>&1)
 is "$? $said" "0 $WORK/sync.conf: fine: $STATE/registry.db will be made" "a configuration that is fine"
@@ -135,6 +136,12 @@ beats() {
 }
 wait_for 3 beats
 ok $? "and stands in the status"
+# How far behind it is in the eyes of the service.
+behind() {
+	[ "$(admin cathedral list --json | jq -c '[.state, .behind]')" = "$1" ]
+}
+wait_for 5 behind '["healthy",0]'
+ok $? "and nothing behind"
 reloads() {
 	[ "$(cathedralctl --json -s "$RUN/hub.sock" status | jq .reload.count)" -gt "$1" ]
 }
@@ -164,6 +171,8 @@ is "$(grep -c 'no heartbeats' sync.log)" "$lines" "which is said once"
 kill -CONT "${PIDS[hub]}"
 wait_for 8 logged sync 'the cathedral answers again' 2
 ok $? "until it answers"
+wait_for 5 behind '["healthy",0]'
+ok $? "it has all that came meanwhile"
 
 # --- the service goes and comes ---
 

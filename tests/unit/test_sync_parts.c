@@ -69,13 +69,91 @@ a_heartbeat_is_made_of_the_status(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct fault why = { "" };
 		char body[BEAT_BODY_MAX] = "";
-		bool ok = beat_body(body, cases[i].status, strlen(cases[i].status), &why);
+		struct taken taken = { .count = 0 };
+		bool ok = beat_body(body, cases[i].status, strlen(cases[i].status), &taken, &why);
 
 		assert_string_equal(why.text, cases[i].fault != NULL ? cases[i].fault : "");
 		assert_int_equal(ok, cases[i].body != NULL);
 		if (ok)
 			assert_string_equal(body, cases[i].body);
 	}
+}
+
+/* A file of the database at this version, up to that change. */
+static void
+note(struct taken *t, const char *database, uint64_t version, uint64_t until)
+{
+	struct registry_db_state held = { .version = version, .until = until };
+
+	snprintf(held.database, sizeof(held.database), "%s", database);
+	taken_note(t, &held);
+}
+
+static void
+what_was_read_is_told_in_changes(void **state)
+{
+	struct taken t = { .count = 0 };
+
+	(void)state;
+	assert_int_equal(taken_until(&t, 0), 0);
+	note(&t, "", 0, 0);
+	assert_int_equal(taken_until(&t, 0), 0);
+	note(&t, "ab", 3, 70); /* there is a registry, and a cathedral has read some of it */
+	assert_int_equal(taken_until(&t, 2), 0);
+	assert_int_equal(taken_until(&t, 3), 70);
+	note(&t, "ab", 4, 80);
+	note(&t, "ab", 4, 90); /* changes of which nothing is to be told */
+	assert_int_equal(taken_until(&t, 3), 70);
+	assert_int_equal(taken_until(&t, 4), 90);
+	note(&t, "ab", 7, 100);
+	assert_int_equal(taken_until(&t, 6), 90);
+	assert_int_equal(taken_until(&t, 8), 100); /* one that has read what is not yet noted */
+	note(&t, "ab", 1, 50);                     /* the file was thrown away */
+	assert_int_equal(taken_until(&t, 0), 0);
+	assert_int_equal(taken_until(&t, 1), 50);
+	note(&t, "cd", 2, 60);
+	assert_string_equal(t.database, "cd");
+	assert_int_equal(taken_until(&t, 1), 0);
+}
+
+/* So many pages that the first are forgotten: what was known of them stays. */
+static void
+what_is_too_old_is_as_it_was(void **state)
+{
+	struct taken t = { .count = 0 };
+
+	(void)state;
+	for (uint64_t n = 1; n <= 3 * TAKEN_PAGES; n++) {
+		note(&t, "ab", n, 10 * n);
+		if (n % 100 == 0)
+			assert_int_equal(taken_until(&t, n - 5), 10 * (n - 5));
+	}
+	assert_int_equal(taken_until(&t, 2 * TAKEN_PAGES), 10 * 695);
+	assert_int_equal(taken_until(&t, 2 * TAKEN_PAGES + 1), 10 * (2 * TAKEN_PAGES + 1));
+	assert_int_equal(taken_until(&t, 3 * TAKEN_PAGES), 10 * 3 * TAKEN_PAGES);
+}
+
+static void
+a_heartbeat_says_how_far_the_cathedral_is(void **state)
+{
+	static const char status[] =
+	    "{\"version\": \"1\", \"listeners\": [{\"advertised\": " AT "}],"
+	    " \"tunnels\": {\"count\": 0, \"capacity\": 9}, \"registry\": {\"version\": 3}}";
+	char body[BEAT_BODY_MAX] = "", database[RECORD_DATABASE];
+	struct taken t = { .count = 0 };
+	struct fault why = { "" };
+
+	(void)state;
+	note(&t, "9c0d", 3, 1729);
+	note(&t, "9c0d", 4, 1730);
+	assert_true(beat_body(body, status, sizeof(status) - 1, &t, &why));
+	assert_string_equal(body, "{\"version\":\"1\",\"address\":\"192.0.2.1:4500\",\"load\":0,"
+				  "\"database\":\"9c0d\",\"change\":1729}");
+	memset(database, 'd', sizeof(database) - 1); /* the longest there is */
+	database[sizeof(database) - 1] = '\0';
+	note(&t, database, 1, INT64_MAX);
+	assert_true(beat_body(body, status, sizeof(status) - 1, &t, &why));
+	assert_non_null(strstr(body, "\"change\":9223372036854775807}"));
 }
 
 /* ---- what is refused ---- */
@@ -505,6 +583,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_heartbeat_is_made_of_the_status),
+		cmocka_unit_test(what_was_read_is_told_in_changes),
+		cmocka_unit_test(what_is_too_old_is_as_it_was),
+		cmocka_unit_test(a_heartbeat_says_how_far_the_cathedral_is),
 		cmocka_unit_test(what_is_kept_holds_no_secrets),
 		cmocka_unit_test(texts_that_are_no_pages),
 		cmocka_unit_test(a_text_that_swells_is_refused),

@@ -36,20 +36,36 @@ read_address(char ret[static ENDPOINT_TEXT], const json_t *status, struct fault 
 	       fault_set(why, "listeners[0]: advertised: is no address and port");
 }
 
+/* A cathedral that reads no registry.db says version 0: it has nothing. */
 static bool
-write_body(char *out, const json_t *status, struct fault *why)
+add_change(json_t *body, const json_t *status, struct taken *taken)
+{
+	struct fault ignored;
+	uint64_t version;
+
+	if (!want_number(
+		json_object_get(status, "registry"), "version", &version, 0, INT64_MAX, &ignored))
+		return true;
+	return json_object_set_new(body, "database", json_string(taken->database)) == 0 &&
+	       json_object_set_new(
+		   body, "change", json_integer((json_int_t)taken_until(taken, version))) == 0;
+}
+
+static bool
+write_body(char *out, const json_t *status, struct taken *taken, struct fault *why)
 {
 	char version[VERSION_TEXT], address[ENDPOINT_TEXT];
 	uint64_t load = 0;
+	size_t len = 0;
 	json_t *body;
-	size_t len;
 
 	if (!want_text(status, "version", version, sizeof(version), why) ||
 	    !read_address(address, status, why) || !read_load(&load, status, why))
 		return false;
 	body = json_pack(
 	    "{s:s, s:s, s:I}", "version", version, "address", address, "load", (json_int_t)load);
-	len = json_dumpb(body, out, BEAT_BODY_MAX - 1, JSON_COMPACT);
+	if (add_change(body, status, taken))
+		len = json_dumpb(body, out, BEAT_BODY_MAX - 1, JSON_COMPACT);
 	json_decref(body);
 	if (len == 0 || len > BEAT_BODY_MAX - 1)
 		return fault_set(why, "out of memory");
@@ -58,14 +74,15 @@ write_body(char *out, const json_t *status, struct fault *why)
 }
 
 bool
-beat_body(char out[static BEAT_BODY_MAX], const char *status, size_t len, struct fault *why)
+beat_body(char out[static BEAT_BODY_MAX], const char *status, size_t len, struct taken *taken,
+    struct fault *why)
 {
 	json_t *document;
 	bool ok;
 
 	memory_json_begin(STATUS_MEMORY);
 	document = json_loadb(status, len, JSON_REJECT_DUPLICATES, NULL);
-	ok = json_is_object(document) ? write_body(out, document, why)
+	ok = json_is_object(document) ? write_body(out, document, taken, why)
 				      : fault_set(why, "is not JSON, or no object");
 	json_decref(document);
 	return ok;

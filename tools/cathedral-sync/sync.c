@@ -66,6 +66,7 @@ sync_look(struct sync *s, struct fault *why)
 	if (!registry_db_state(s->db, &s->held, why))
 		return false;
 	trail_set(&s->trail, s->held.database, s->held.until);
+	taken_note(&s->taken, &s->held);
 	return true;
 }
 

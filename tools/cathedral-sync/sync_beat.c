@@ -106,7 +106,7 @@ cathedral_answered(struct sync *s, struct instant now)
 
 	/* While one is still under way, its body must stay as it is. */
 	fetch_cancel(s->beat);
-	if (!beat_body(s->beat_body, text, len, &why)) {
+	if (!beat_body(s->beat_body, text, len, &s->taken, &why)) {
 		fault_prefix(&why, "the cathedral's status");
 		cathedral_failed(s, now, why.text);
 		return;

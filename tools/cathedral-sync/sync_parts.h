@@ -28,6 +28,7 @@ struct sync {
 	struct fetch_hub *hub;
 	struct fetch *feed, *beat;
 	struct trail trail;
+	struct taken taken;
 	struct inquiry reload, pulse;
 	char beat_body[BEAT_BODY_MAX];
 	uint64_t beat_due_ns;
