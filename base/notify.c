@@ -9,6 +9,12 @@
 /* Nobody hears these when the socket fails, and nothing here depends on being heard. */
 
 void
+notify_starting(unsigned seconds)
+{
+	sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%ju", (uintmax_t)seconds * 1000000);
+}
+
+void
 notify_ready(const char *status)
 {
 	sd_notifyf(0, "READY=1\nSTATUS=%s", status);

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Starting takes longer: so many seconds from now on are not too long. */
+void notify_starting(unsigned seconds);
 void notify_ready(const char *status);
 void notify_reloading(void);
 void notify_stopping(void);

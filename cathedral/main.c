@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/notify.h"
@@ -27,6 +28,7 @@
 #include <unistd.h>
 
 #define CONF_DEFAULT "/etc/cathedral/cathedral.conf"
+#define START_S      30 /* that a single flock may take to be read, with a disk that is busy */
 
 struct cathedral {
 	struct conf conf;
@@ -42,6 +44,7 @@ struct cathedral {
 	struct stats *stats; /* the workers', the scanner's, the main thread's */
 	struct worker *workers[CONF_WORKERS_MAX];
 	struct scanner *scanner;
+	uint64_t extended_ns; /* when more time to start was asked for last */
 };
 
 static const struct startup_program program = {
@@ -61,6 +64,19 @@ own_addresses(struct cathedral *c)
 	c->source.own_count = 2 * o->listener_count;
 }
 
+/* A registry takes as long to read as it is large; whoever started us is told that it goes on. */
+static void
+still_starting(void *arg)
+{
+	struct cathedral *c = arg;
+	uint64_t now_ns = clock_now().mono_ns;
+
+	if (now_ns - c->extended_ns < NS_PER_S)
+		return;
+	c->extended_ns = now_ns;
+	notify_starting(START_S);
+}
+
 static bool
 conf_open(struct cathedral *c, const char *path, struct fault *why)
 {
@@ -72,7 +88,10 @@ conf_open(struct cathedral *c, const char *path, struct fault *why)
 		.settings = c->conf.settings,
 		.secretdir = c->conf.secretdir,
 		.hash = hash_key_new(&c->random),
+		.alive = still_starting,
+		.alive_arg = c,
 	};
+	c->extended_ns = clock_now().mono_ns;
 	own_addresses(c);
 	if (c->conf.federation_secret[0] != '\0')
 		c->source.federation = c->conf.federation_secret;
@@ -240,6 +259,8 @@ attach_loop(struct cathedral *c, struct fault *why)
 		.seed = &c->random,
 	};
 
+	c->source.alive = loop_alive;
+	c->source.alive_arg = c->loop;
 	return loop_attach(c->loop, &world, why);
 }
 

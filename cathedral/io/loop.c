@@ -35,6 +35,8 @@ struct loop {
 	struct batch_sender *sender;
 	struct pipeline *pipeline;
 	struct reload *reload;
+	uint64_t watchdog_ms; /* how often; 0: nobody watches us */
+	uint64_t pinged_ns;   /* when the watchdog was told last */
 };
 
 static void
@@ -71,19 +73,34 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 
 /* Whoever watches us is to hear nothing as soon as one worker hangs. */
 static void
-on_watchdog(evutil_socket_t fd, short what, void *arg)
+ping(struct loop *l, uint64_t now_ns)
 {
-	const struct loop *l = arg;
-
-	(void)fd;
-	(void)what;
+	l->pinged_ns = now_ns;
 	for (unsigned n = 0; n < l->world.worker_count; n++) {
-		if (worker_beat_ns(l->world.workers[n]) + HANG_NS < clock_now().mono_ns) {
+		if (worker_beat_ns(l->world.workers[n]) + HANG_NS < now_ns) {
 			log_error("worker %u hangs", n);
 			return;
 		}
 	}
 	notify_watchdog();
+}
+
+static void
+on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	ping(arg, clock_now().mono_ns);
+}
+
+void
+loop_alive(void *arg)
+{
+	struct loop *l = arg;
+	uint64_t now_ns = clock_now().mono_ns;
+
+	if (l->watchdog_ms > 0 && now_ns - l->pinged_ns >= l->watchdog_ms * NS_PER_MS)
+		ping(l, now_ns);
 }
 
 static bool
@@ -110,7 +127,7 @@ open_events(struct loop *l, struct fault *why)
 {
 	if (on_signal(l, ON_TERM, SIGTERM, on_stop) && on_signal(l, ON_INT, SIGINT, on_stop) &&
 	    on_signal(l, ON_HUP, SIGHUP, on_hup) && every(l, ON_SWEEP, SWEEP_MS, on_sweep) &&
-	    every(l, ON_WATCHDOG, notify_watchdog_interval_ms(), on_watchdog))
+	    every(l, ON_WATCHDOG, l->watchdog_ms, on_watchdog))
 		return true;
 	return fault_set(why, "event loop: out of memory");
 }
@@ -160,6 +177,7 @@ loop_create(const struct loop_options *options, struct fault *why)
 		return NULL;
 	}
 	l->options = *options;
+	l->watchdog_ms = notify_watchdog_interval_ms();
 	if (!open_reports(l, why)) {
 		loop_destroy(l);
 		return NULL;

@@ -49,6 +49,12 @@ bool loop_attach(struct loop *l, const struct loop_world *world, struct fault *w
 /* Runs until SIGTERM or SIGINT. */
 void loop_run(struct loop *l);
 
+/*
+ * arg: the loop.  For what keeps the main thread for long: tells whoever watches us that we live,
+ * if it is time to.
+ */
+void loop_alive(void *arg);
+
 void loop_destroy(struct loop *l); /* NULL is fine */
 
 #endif

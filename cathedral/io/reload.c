@@ -103,7 +103,9 @@ put_in_force(struct reload *r, struct registry *next, const struct registry_touc
 	}
 	registry_touch_also(&r->unsettled, touched);
 	r->settling = !publish_reclaim(site->publish);
+	registry_source_alive(r->options.source);
 	site_purge(site, &r->unsettled);
+	registry_source_alive(r->options.source);
 	if (!r->settling)
 		registry_touched_free(&r->unsettled);
 	pushed = pipeline_push_ambries(r->options.pipeline, touched, clock_now());

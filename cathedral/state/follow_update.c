@@ -111,8 +111,10 @@ static bool
 on_flock(void *arg, struct record_flock *from, struct fault *why)
 {
 	struct registry_flock *f = flock_from(from, why);
+	struct update *u = arg;
 
-	if (f != NULL && put_flock(arg, f, from, why))
+	registry_source_alive(u->source);
+	if (f != NULL && put_flock(u, f, from, why))
 		return true;
 	return fault_prefix(why, "flock %" PRIx64, from->id.value);
 }
@@ -190,6 +192,7 @@ on_xflock(void *arg, struct record_xflock *from, struct fault *why)
 	bool ok = from->a.value < from->b.value ||
 		  fault_set(why, "does not begin with the lower of two flocks");
 
+	registry_source_alive(u->source);
 	if (ok)
 		ok = a != NULL && b != NULL ? put_formed(u, a, b, from, why)
 					    : put_waiting(u, from, why);

@@ -165,7 +165,17 @@ struct registry_source {
 	struct hash_key hash;
 	const struct endpoint *own; /* where this cathedral itself is: no peers of its own */
 	size_t own_count;
+	/* Called again and again while much is read, for whoever takes silence for hanging. */
+	void (*alive)(void *arg); /* NULL: nobody does */
+	void *alive_arg;
 };
+
+static inline void
+registry_source_alive(const struct registry_source *source)
+{
+	if (source->alive != NULL)
+		source->alive(source->alive_arg);
+}
 
 static inline bool
 registry_source_is_own(const struct registry_source *source, const struct endpoint *at)

@@ -181,6 +181,7 @@ load_flock(struct load *l, const struct settings_flock *from)
 	struct registry_flock *f = flock_from(l, from);
 	struct registry_flock *old = NULL;
 
+	registry_source_alive(l->source);
 	if (f == NULL)
 		return false;
 	if (l->old != NULL)
@@ -256,6 +257,7 @@ load_xflock(struct load *l, const struct settings_xflock *from)
 {
 	struct registry_xflock *x = NULL;
 
+	registry_source_alive(l->source);
 	if (l->old != NULL)
 		x = registry_xflock_find(l->old, from->a, from->b);
 	/* Its shrouds and its slice are made from both flocks: they must be the same ones. */

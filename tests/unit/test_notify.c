@@ -54,6 +54,8 @@ tells_systemd(void **state)
 	int fd = listen_as_systemd();
 
 	(void)state;
+	notify_starting(30);
+	assert_said(fd, "EXTEND_TIMEOUT_USEC=30000000");
 	notify_ready("7 devices");
 	assert_said(fd, "READY=1\nSTATUS=7 devices");
 	notify_status("8 devices");

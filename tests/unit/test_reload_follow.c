@@ -188,6 +188,36 @@ it_is_read_at_once_when_asked(void **state)
 }
 
 static void
+count_one(void *arg)
+{
+	unsigned *count = arg;
+
+	(*count)++;
+}
+
+/* Who watches the cathedral hears of it once a flock, and after what comes behind all of them. */
+static void
+reading_much_is_no_hanging(void **state)
+{
+	enum { MANY = 100 };
+	struct fixture *f = *state;
+	unsigned count = 0;
+	struct fault why;
+
+	f->source.alive = count_one;
+	f->source.alive_arg = &count;
+	feeder_open(&f->feeder, f->dir.path, &f->random);
+	for (uint64_t n = 1; n <= MANY; n++)
+		feeder_flock(&f->feeder, (struct flock_id){ n << 8 }, f->members, 2, NULL);
+	feeder_xflock_record(&f->feeder, (struct flock_id){ 1 << 8 }, (struct flock_id){ 2 << 8 });
+	assert_true(feeder_put(&f->feeder));
+	if (!reload_now(f->reload, &why))
+		fail_msg("%s", why.text);
+	assert_int_equal(devices(f), 2 * MANY);
+	assert_int_equal(count, MANY + 1 + 2);
+}
+
+static void
 what_is_gone_is_forgotten_and_nothing_else(void **state)
 {
 	struct fixture *f = *state;
@@ -261,6 +291,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(it_is_taken_over_as_soon_as_it_is_there),
 		TEST(it_is_read_at_once_when_asked),
+		TEST(reading_much_is_no_hanging),
 		TEST(what_is_gone_is_forgotten_and_nothing_else),
 		TEST(what_a_late_batch_remembers_is_forgotten),
 		TEST(a_file_that_is_gone_changes_nothing),
