@@ -7,6 +7,7 @@
 #define BASE_CONF_H
 
 #include "base/fault.h"
+#include "base/log.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -68,6 +69,10 @@ bool conf_load_sources(void *conf, const struct conf_option *table, const struct
 /* The same from text; name stands for the path in faults, and relative paths stay as they are. */
 bool conf_load_text(void *conf, const struct conf_option *table, const char *name, const char *text,
     struct fault *why);
+
+/* For parse functions: a word as it is, and the words of a log level. */
+bool conf_copy_text(char to[static CONF_TEXT_MAX], const char *word, struct fault *why);
+bool conf_read_log_level(enum log_level *ret, char *const *words, size_t count, struct fault *why);
 
 /* Prints the table for --help: keyword, arguments, help, fallback. */
 void conf_print_help(FILE *to, const struct conf_option *table);

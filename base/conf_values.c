@@ -152,3 +152,22 @@ conf_set_value(void *field, const struct conf_option *option, const char *folder
 	}
 	return fault_set(why, "has no type");
 }
+
+bool
+conf_copy_text(char to[static CONF_TEXT_MAX], const char *word, struct fault *why)
+{
+	size_t len = strlen(word);
+
+	if (len >= CONF_TEXT_MAX)
+		return fault_set(why, "longer than %d bytes", CONF_TEXT_MAX - 1);
+	memcpy(to, word, len + 1);
+	return true;
+}
+
+bool
+conf_read_log_level(enum log_level *ret, char *const *words, size_t count, struct fault *why)
+{
+	if (count != 1 || !log_level_parse(ret, words[0]))
+		return fault_set(why, "is one of error, warning, info and debug");
+	return true;
+}

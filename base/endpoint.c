@@ -167,3 +167,14 @@ endpoint_format(const struct endpoint *e, char text[static ENDPOINT_TEXT])
 	snprintf(text, ENDPOINT_TEXT, v4 ? "%s:%u" : "[%s]:%u", ip, e->port);
 	return text;
 }
+
+bool
+endpoint_port_read(uint16_t *ret, const char *word, struct fault *why)
+{
+	uint64_t port;
+
+	if (!decimal_u64(&port, word, UINT16_MAX) || port == 0)
+		return fault_set(why, "\"%s\" is not a port (1 to 65535)", word);
+	*ret = (uint16_t)port;
+	return true;
+}

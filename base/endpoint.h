@@ -4,6 +4,8 @@
 #ifndef BASE_ENDPOINT_H
 #define BASE_ENDPOINT_H
 
+#include "base/fault.h"
+
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +46,9 @@ bool endpoint_parse(struct endpoint *ret, const char *text);
 
 /* An address without port: "192.0.2.1", "2001:db8::1". */
 bool endpoint_parse_ip(struct endpoint *ret, const char *text);
+
+/* A port alone, 1 to 65535; false with the reason. */
+bool endpoint_port_read(uint16_t *ret, const char *word, struct fault *why);
 
 /* Writes what endpoint_parse() reads; returns text. */
 const char *endpoint_format(const struct endpoint *e, char text[static ENDPOINT_TEXT]);

@@ -8,22 +8,11 @@
 #include <string.h>
 
 static bool
-copy_word(char to[static CONF_TEXT_MAX], const char *word, struct fault *why)
-{
-	size_t len = strlen(word);
-
-	if (len >= CONF_TEXT_MAX)
-		return fault_set(why, "longer than %d bytes", CONF_TEXT_MAX - 1);
-	memcpy(to, word, len + 1);
-	return true;
-}
-
-static bool
 parse_mode(void *conf, char *const *words, size_t count, struct fault *why)
 {
 	if (count != 1 || strcmp(words[0], "cathedral") != 0)
 		return fault_set(why, "this program knows the mode \"cathedral\" only");
-	return copy_word(((struct conf *)conf)->mode, words[0], why);
+	return conf_copy_text(((struct conf *)conf)->mode, words[0], why);
 }
 
 /* control PATH [USER] */
@@ -36,8 +25,8 @@ parse_control(void *conf, char *const *words, size_t count, struct fault *why)
 		return fault_set(why, "is written \"control PATH [USER]\"");
 	if (words[0][0] != '/')
 		return fault_set(why, "\"%s\" does not begin with /", words[0]);
-	return copy_word(c->control, words[0], why) &&
-	       (count == 1 || copy_word(c->control_user, words[1], why));
+	return conf_copy_text(c->control, words[0], why) &&
+	       (count == 1 || conf_copy_text(c->control_user, words[1], why));
 }
 
 /* Numbers for everybody to read are nobody's business outside of this host. */
@@ -58,9 +47,7 @@ parse_metrics(void *conf, char *const *words, size_t count, struct fault *why)
 static bool
 parse_log_level(void *conf, char *const *words, size_t count, struct fault *why)
 {
-	if (count != 1 || !log_level_parse(&((struct conf *)conf)->log_level, words[0]))
-		return fault_set(why, "is one of error, warning, info and debug");
-	return true;
+	return conf_read_log_level(&((struct conf *)conf)->log_level, words, count, why);
 }
 
 static bool
@@ -73,7 +60,7 @@ parse_user(void *conf, char *const *words, size_t count, struct fault *why)
 	if (c->run_given)
 		return fault_set(why, "says the same as run above");
 	c->user_given = true;
-	return copy_word(c->user, words[0], why);
+	return conf_copy_text(c->user, words[0], why);
 }
 
 /*
@@ -95,7 +82,7 @@ parse_run(void *conf, char *const *words, size_t count, struct fault *why)
 		return true;
 	c->run_given = true;
 	c->run_preferred = preferred;
-	return copy_word(c->user, words[2], why);
+	return conf_copy_text(c->user, words[2], why);
 }
 
 #define FIELD(name)          .offset = offsetof(struct conf, name)

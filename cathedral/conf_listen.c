@@ -1,20 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cathedral/conf_listen.h"
 
-#include "base/hex.h"
-
 #include <string.h>
-
-static bool
-port_read(uint16_t *ret, const char *word, struct fault *why)
-{
-	uint64_t port;
-
-	if (!decimal_u64(&port, word, UINT16_MAX) || port == 0)
-		return fault_set(why, "\"%s\" is not a port (1 to 65535)", word);
-	*ret = (uint16_t)port;
-	return true;
-}
 
 /* What devices are told is four bytes, so it has to be IPv4. */
 static bool
@@ -122,7 +109,7 @@ take_listen_word(struct listener *l, struct listen_words *seen, char *const *wor
 	seen->nat |= nat;
 	seen->advertise |= advertise;
 	if (nat)
-		return port_read(&l->nat_port, words[1], why) ? 2 : 0;
+		return endpoint_port_read(&l->nat_port, words[1], why) ? 2 : 0;
 	return advertise_read(&l->advertised, words[1], why) ? 2 : 0;
 }
 
@@ -158,8 +145,8 @@ conf_parse_local(void *conf, char *const *words, size_t count, struct fault *why
 	if (count == 1)
 		good = endpoint_parse(&l.main, words[0]) && l.main.port != 0;
 	else if (count == 2)
-		good =
-		    endpoint_parse_ip(&l.main, words[0]) && port_read(&l.main.port, words[1], why);
+		good = endpoint_parse_ip(&l.main, words[0]) &&
+		       endpoint_port_read(&l.main.port, words[1], why);
 	if (!good)
 		return fault_set(
 		    why, "is written \"local ADDRESS:PORT\" or \"local ADDRESS PORT\"");

@@ -62,9 +62,7 @@ parse_registration(void *conf, char *const *words, size_t count, struct fault *w
 static bool
 parse_log_level(void *conf, char *const *words, size_t count, struct fault *why)
 {
-	if (count != 1 || !log_level_parse(&((struct api_conf *)conf)->log_level, words[0]))
-		return fault_set(why, "is one of error, warning, info and debug");
-	return true;
+	return conf_read_log_level(&((struct api_conf *)conf)->log_level, words, count, why);
 }
 
 #define RATE_MAX 1000000

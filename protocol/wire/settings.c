@@ -54,17 +54,6 @@ path_read(char ret[static SETTINGS_PATH_MAX], const char *word, struct fault *wh
 	return true;
 }
 
-static bool
-port_read(uint16_t *ret, const char *word, struct fault *why)
-{
-	uint64_t port;
-
-	if (!decimal_u64(&port, word, UINT16_MAX) || port == 0)
-		return fault_set(why, "\"%s\" is not a port (1 to 65535)", word);
-	*ret = (uint16_t)port;
-	return true;
-}
-
 /* flock <hex> { */
 static bool
 line_flock(struct parser *p, char *const *words, size_t count)
@@ -197,7 +186,7 @@ peer_listeners_read(struct settings_peer *peer, char *const *words, size_t count
 			return fault_set(why, "\"%s\" stands twice on this line", words[i]);
 		if (i + 1 == count)
 			return fault_set(why, "\"%s\" needs a port", words[i]);
-		if (!port_read(port, words[i + 1], why))
+		if (!endpoint_port_read(port, words[i + 1], why))
 			return false;
 	}
 	return true;
@@ -213,7 +202,7 @@ line_federate(struct parser *p, char *const *words, size_t count)
 
 	if (inet_pton(AF_INET, words[1], ip) != 1)
 		return fault_set(p->why, "\"%s\" is not an IPv4 address", words[1]);
-	if (!port_read(&port, words[2], p->why) ||
+	if (!endpoint_port_read(&port, words[2], p->why) ||
 	    !peer_listeners_read(&peer, words + 3, count - 3, p->why))
 		return false;
 	peer.at = endpoint_from_ipv4(ip, port);

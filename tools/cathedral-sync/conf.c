@@ -9,17 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool
-copy_word(char to[static CONF_TEXT_MAX], const char *word, struct fault *why)
-{
-	size_t len = strlen(word);
-
-	if (len >= CONF_TEXT_MAX)
-		return fault_set(why, "longer than %d bytes", CONF_TEXT_MAX - 1);
-	memcpy(to, word, len + 1);
-	return true;
-}
-
 /* Without blanks and slashes at its end: paths are put to it. */
 static bool
 parse_api(void *conf, char *const *words, size_t count, struct fault *why)
@@ -29,7 +18,7 @@ parse_api(void *conf, char *const *words, size_t count, struct fault *why)
 
 	if (count != 1)
 		return fault_set(why, "is written \"api URL\"");
-	if (!fetch_url_check(words[0], why) || !copy_word(c->api, words[0], why))
+	if (!fetch_url_check(words[0], why) || !conf_copy_text(c->api, words[0], why))
 		return false;
 	for (len = strlen(c->api); len > 0 && c->api[len - 1] == '/'; len--)
 		c->api[len - 1] = '\0';
@@ -49,7 +38,7 @@ parse_pin(void *conf, char *const *words, size_t count, struct fault *why)
 		strlen(words[0]) - strlen(PIN_PREFIX), NULL, &len, NULL,
 		sodium_base64_VARIANT_ORIGINAL) == 0 &&
 	    len == sizeof(hash))
-		return copy_word(((struct sync_conf *)conf)->pin, words[0], why);
+		return conf_copy_text(((struct sync_conf *)conf)->pin, words[0], why);
 	return fault_set(why, "is written \"pin sha256//BASE64\", of 32 bytes");
 }
 
@@ -59,15 +48,13 @@ parse_control(void *conf, char *const *words, size_t count, struct fault *why)
 	if (count != 1 || words[0][0] != '/')
 		return fault_set(
 		    why, "is written \"control PATH\", and the path begins with a slash");
-	return copy_word(((struct sync_conf *)conf)->control, words[0], why);
+	return conf_copy_text(((struct sync_conf *)conf)->control, words[0], why);
 }
 
 static bool
 parse_log_level(void *conf, char *const *words, size_t count, struct fault *why)
 {
-	if (count != 1 || !log_level_parse(&((struct sync_conf *)conf)->log_level, words[0]))
-		return fault_set(why, "is one of error, warning, info and debug");
-	return true;
+	return conf_read_log_level(&((struct sync_conf *)conf)->log_level, words, count, why);
 }
 
 #define FIELD(name)          .offset = offsetof(struct sync_conf, name)
