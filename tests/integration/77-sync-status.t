@@ -38,6 +38,7 @@ wait_for 5 test -S "$WORK/notify"
 export NOTIFY_SOCKET=$WORK/notify WATCHDOG_USEC=2000000
 start_sync
 ok $? "it starts"
+wait_for 5 logged systemd 'READY=1'
 is "$(grep -m 1 -o 'READY=1.*' systemd.log)" \
 	"READY=1 STATUS=nothing was heard of the service yet; up to change 0" \
 	"systemd is told that it is ready, before anything was heard"
