@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 #include "protocol/crypto/kmac.h"
 
-#include "protocol/crypto/keccak_wide.h"
+#include "protocol/crypto/kmac_parts.h"
 #include "protocol/crypto/secret.h"
 
-#include <endian.h>
-#include <stdbool.h>
-#include <string.h>
+#include <assert.h>
+#include <byteswap.h>
 
 #define LANE          sizeof(uint64_t)
 #define ENCODED_MAX   9    /* a length byte and up to 8 bytes of number */
 #define CSHAKE_SUFFIX 0x04 /* the two zero bits of cSHAKE and the first bit of the padding */
-#define PADDING_END   0x80
 #define BITS_PER_BYTE 8
 
 /* A Keccak state that is being fed; at counts the bytes of the current block. */
@@ -122,161 +120,75 @@ kmac_prefix_init(struct kmac_prefix *p, const char *label, const void *key, size
 	secret_wipe(&s, sizeof(s));
 }
 
-/* Everything of a job up to the permutation that gives its first block of output. */
-static void
-job_absorb(struct sponge *s, const struct kmac_job *job)
+void
+kmac_job_begin(uint64_t state[static KECCAK_LANES], const struct kmac_job *job)
 {
-	memcpy(s->state, job->prefix->state, sizeof(s->state));
-	s->at = 0;
-	sponge_absorb(s, job->input, job->input_len);
-	absorb_right_encoded(s, (uint64_t)job->out_len * BITS_PER_BYTE);
+	struct sponge s = { .at = 0 };
 
-	s->state[s->at / LANE] ^= (uint64_t)CSHAKE_SUFFIX << (s->at % LANE * BITS_PER_BYTE);
-	s->state[KECCAK_RATE_256 / LANE - 1] ^= (uint64_t)PADDING_END
-						<< ((LANE - 1) * BITS_PER_BYTE);
-}
+	memcpy(s.state, job->prefix->state, sizeof(s.state));
+	sponge_absorb(&s, job->input, job->input_len);
+	absorb_right_encoded(&s, (uint64_t)job->out_len * BITS_PER_BYTE);
 
-/*
- * A block of output from a state whose lanes lie `stride` apart: written to out, or XORed into it.
- */
-static inline __attribute__((always_inline)) void
-block_out(uint8_t *out, const uint64_t *state, size_t stride, size_t len, bool mask)
-{
-	uint64_t word, old = 0;
-	size_t i;
-
-	for (i = 0; i + LANE <= len; i += LANE) {
-		if (mask)
-			memcpy(&old, out + i, LANE);
-		word = htole64(state[i / LANE * stride]) ^ old;
-		memcpy(out + i, &word, LANE);
-	}
-	if (i < len) {
-		if (mask)
-			memcpy(&old, out + i, len - i);
-		word = htole64(state[i / LANE * stride]) ^ old;
-		memcpy(out + i, &word, len - i);
-	}
-}
-
-static size_t
-part_of(const struct kmac_job *job, size_t done)
-{
-	size_t left = job->out_len - done;
-
-	return left < KECCAK_RATE_256 ? left : KECCAK_RATE_256;
-}
-
-static void
-job_run(struct sponge *s, const struct kmac_job *job, bool mask)
-{
-	size_t done = 0, part;
-
-	job_absorb(s, job);
-	do {
-		keccak_permute(s->state);
-		part = part_of(job, done);
-		block_out(job->out + done, s->state, 1, part, mask);
-		done += part;
-	} while (done < job->out_len);
-}
-
-/* ---- several jobs at once: each of the wide state's places works on one until it is done ---- */
-
-struct place {
-	const struct kmac_job *job; /* NULL: no job is left for it */
-	size_t done;
-};
-
-static void
-place_fill(struct keccak_wide *w, size_t n, struct place *p, const struct kmac_job *job)
-{
-	struct sponge s;
-
-	job_absorb(&s, job);
-	for (size_t i = 0; i < KECCAK_LANES; i++)
-		w->lanes[i][n] = s.state[i];
-	*p = (struct place){ job, 0 };
+	s.state[s.at / LANE] ^= (uint64_t)CSHAKE_SUFFIX << (s.at % LANE * BITS_PER_BYTE);
+	s.state[KECCAK_RATE_256 / LANE - 1] ^= KMAC_PADDING_END;
+	memcpy(state, s.state, sizeof(s.state));
 	secret_wipe(&s, sizeof(s));
 }
 
-/* Takes the block that is ready; true when the job has all it wanted. */
-static bool
-place_take(const struct keccak_wide *w, size_t n, struct place *p, bool mask)
+uint64_t
+kmac_job_end(size_t out_len)
 {
-	size_t part = part_of(p->job, p->done);
+	uint64_t bits = (uint64_t)out_len * BITS_PER_BYTE, end;
+	unsigned len = 1;
 
-	block_out(p->job->out + p->done, &w->lanes[0][n], KECCAK_WIDE, part, mask);
-	p->done += part;
-	return p->done >= p->job->out_len;
+	while (bits >> (len * BITS_PER_BYTE) != 0)
+		len++;
+	assert(len + 2 <= LANE);
+	end = (uint64_t)CSHAKE_SUFFIX << BITS_PER_BYTE | len;
+	return end << (len * BITS_PER_BYTE) | bswap_64(bits) >> ((LANE - len) * BITS_PER_BYTE);
 }
 
-static void
-jobs_run_wide(const struct kmac_job *jobs, size_t count, bool mask, enum keccak_way way)
+/* The reference that kmac_jobs_wide() is compared with; returns how many permutations it took. */
+static size_t
+jobs_one_by_one(const struct kmac_job *jobs, size_t count, bool mask)
 {
-	struct place places[KECCAK_WIDE] = { { NULL, 0 } };
-	size_t next = 0, busy = 0;
-	struct keccak_wide w;
+	uint64_t state[KECCAK_LANES];
+	size_t permuted = 0;
 
-	memset(&w, 0, sizeof(w));
-	while (busy < KECCAK_WIDE && next < count) {
-		place_fill(&w, busy, &places[busy], &jobs[next++]);
-		busy++;
+	for (size_t i = 0; i < count; i++) {
+		size_t done = 0;
+
+		kmac_job_begin(state, &jobs[i]);
+		do {
+			keccak_permute(state);
+			permuted++;
+			done += kmac_block_out(&jobs[i], done, state, 1, mask);
+		} while (done < jobs[i].out_len);
 	}
-	while (busy > 0) {
-		keccak_permute_wide(&w, way);
-		for (size_t n = 0; n < KECCAK_WIDE; n++) {
-			struct place *p = &places[n];
-
-			if (p->job == NULL || !place_take(&w, n, p, mask))
-				continue;
-			if (next < count) {
-				place_fill(&w, n, p, &jobs[next++]);
-				continue;
-			}
-			p->job = NULL;
-			busy--;
-		}
-	}
-	secret_wipe(&w, sizeof(w));
-}
-
-static void
-jobs_run_one_by_one(const struct kmac_job *jobs, size_t count, bool mask)
-{
-	struct sponge s;
-
-	for (size_t i = 0; i < count; i++)
-		job_run(&s, &jobs[i], mask);
 	if (count > 0)
-		secret_wipe(&s, sizeof(s));
-}
-
-static void
-jobs_run(const struct kmac_job *jobs, size_t count, bool mask, enum keccak_way way)
-{
-	if (count < 2 || way == KECCAK_ONE_BY_ONE)
-		jobs_run_one_by_one(jobs, count, mask);
-	else
-		jobs_run_wide(jobs, count, mask, way);
+		secret_wipe(state, sizeof(state));
+	return permuted;
 }
 
 void
 kmac_run(const struct kmac_job *jobs, size_t count)
 {
-	jobs_run(jobs, count, false, keccak_best_way());
+	kmac_run_by(keccak_best_way(), jobs, count, false);
 }
 
 void
 kmac_mask(const struct kmac_job *jobs, size_t count)
 {
-	jobs_run(jobs, count, true, keccak_best_way());
+	kmac_run_by(keccak_best_way(), jobs, count, true);
 }
 
-void
+size_t
 kmac_run_by(enum keccak_way way, const struct kmac_job *jobs, size_t count, bool mask)
 {
-	jobs_run(jobs, count, mask, way);
+	/* One job alone is faster without AVX2's vectors, and as fast among four of AVX-512's. */
+	if (way == KECCAK_ONE_BY_ONE || count == 0 || (way == KECCAK_AVX2 && count == 1))
+		return jobs_one_by_one(jobs, count, mask);
+	return kmac_jobs_wide(way, jobs, count, mask);
 }
 
 void

@@ -4,7 +4,7 @@
  *
  * The state after label and key depends on neither input nor length, so it is kept as a prefix:
  * a mask then costs only its own permutations.  Work is handed over in batches: where the CPU has
- * vectors for it, four jobs are done at a time.
+ * vectors for it, up to eight jobs are done at a time.
  */
 #ifndef PROTOCOL_CRYPTO_KMAC_H
 #define PROTOCOL_CRYPTO_KMAC_H
@@ -36,8 +36,11 @@ void kmac_run(const struct kmac_job *jobs, size_t count);
 /* The same, but XORs the output into what is at out: masks and unmasks. */
 void kmac_mask(const struct kmac_job *jobs, size_t count);
 
-/* Either of them by one way of permuting, which must work here: for tests and benches. */
-void kmac_run_by(enum keccak_way way, const struct kmac_job *jobs, size_t count, bool mask);
+/*
+ * Either of them by one way of permuting, which must work here: for tests and benches.  Returns how
+ * many states were permuted for it, idle ones that only went along included.
+ */
+size_t kmac_run_by(enum keccak_way way, const struct kmac_job *jobs, size_t count, bool mask);
 
 /* One computation from scratch, for keys that are used once. */
 void kmac256(void *out, size_t out_len, const void *key, size_t key_len, const void *input,

@@ -145,20 +145,15 @@ masks_ns(const struct pool *p, enum keccak_way way)
 	return (double)took / BATCHES / PIPELINE_BATCH;
 }
 
-#define WAYS 3
-
-static const enum keccak_way ways[WAYS] = { KECCAK_ONE_BY_ONE, KECCAK_AVX2, KECCAK_AVX512 };
-
-static double results[GROUND][2][SIZES][2][ROUNDS], masks[SIZES][WAYS][ROUNDS];
+static double results[GROUND][2][SIZES][2][ROUNDS], masks[SIZES][KECCAK_WAYS][ROUNDS];
 
 static void
 run_round(struct ground *grounds, size_t round)
 {
 	for (size_t size = 0; size < SIZES; size++) {
-		for (size_t way = 0; way < WAYS; way++) {
-			if (keccak_way_works(ways[way]))
-				masks[size][way][round] =
-				    masks_ns(&grounds[0].pools[1][size], ways[way]);
+		for (enum keccak_way way = 0; way < KECCAK_WAYS; way++) {
+			if (keccak_way_works(way))
+				masks[size][way][round] = masks_ns(&grounds[0].pools[1][size], way);
 		}
 		for (uint8_t listener = 0; listener < 2; listener++) {
 			for (int kind = 0; kind < 2 * GROUND; kind++)
@@ -174,11 +169,11 @@ report_masks(size_t size, size_t rounds)
 	char name[96];
 	struct figure f = { name, 0, "ns/packet", 0, NULL, NULL };
 
-	for (size_t way = 0; way < WAYS; way++) {
-		if (!keccak_way_works(ways[way]))
+	for (enum keccak_way way = 0; way < KECCAK_WAYS; way++) {
+		if (!keccak_way_works(way))
 			continue;
 		snprintf(name, sizeof(name), "two masks of %zu B alone, %s", sizes[size] + 1,
-		    keccak_way_name(ways[way]));
+		    keccak_way_name(way));
 		f.value = median(masks[size][way], rounds);
 		figure_print(&f);
 	}

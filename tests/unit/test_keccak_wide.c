@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Four states at once are four states, whichever instructions the CPU has for it. */
+/* Several states at once are several states, whichever instructions the CPU has for it. */
 #include "protocol/crypto/keccak_wide.h"
 
 #include "protocol/crypto/kmac.h"
@@ -12,20 +12,20 @@
 
 #include <cmocka.h>
 
-#define JOBS    40
+#define JOBS    300 /* more than are put in order together */
+#define COUNTS  33  /* four times eight, and one */
 #define LONGEST 1500
 
 static struct random randomness;
-static const enum keccak_way ways[] = { KECCAK_ONE_BY_ONE, KECCAK_AVX2, KECCAK_AVX512 };
 
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
-
+/* Every number of states that a way takes; what lies behind them may become anything. */
 static void
 each_state_is_permuted_alone(void **state)
 {
 	(void)state;
-	for (size_t way = 0; way < WAYS; way++) {
-		for (int round = 0; round < 200 && keccak_way_works(ways[way]); round++) {
+	for (enum keccak_way way = 0; way < KECCAK_WAYS; way++) {
+		for (size_t round = 0; round < 1000 && keccak_way_works(way); round++) {
+			size_t count = 1 + round % keccak_way_width(way), permuted;
 			uint64_t plain[KECCAK_WIDE][KECCAK_LANES];
 			struct keccak_wide wide;
 
@@ -34,8 +34,9 @@ each_state_is_permuted_alone(void **state)
 				for (size_t i = 0; i < KECCAK_LANES; i++)
 					wide.lanes[i][n] = plain[n][i];
 			}
-			keccak_permute_wide(&wide, ways[way]);
-			for (size_t n = 0; n < KECCAK_WIDE; n++) {
+			permuted = keccak_permute_wide(&wide, count, way);
+			assert_in_range(permuted, count, keccak_way_width(way));
+			for (size_t n = 0; n < count; n++) {
 				keccak_permute(plain[n]);
 				for (size_t i = 0; i < KECCAK_LANES; i++)
 					assert_true(wide.lanes[i][n] == plain[n][i]);
@@ -53,10 +54,25 @@ the_best_way_works(void **state)
 	print_message("# the best way here: %s\n", keccak_way_name(keccak_best_way()));
 	assert_string_equal(keccak_way_name(KECCAK_ONE_BY_ONE), "one by one");
 	assert_string_equal(keccak_way_name(KECCAK_AVX2), "AVX2");
+	assert_string_equal(keccak_way_name(KECCAK_AVX512_FOUR), "AVX-512, four");
 	assert_string_equal(keccak_way_name(KECCAK_AVX512), "AVX-512");
+	assert_int_equal(keccak_way_width(KECCAK_ONE_BY_ONE), 1);
+	assert_int_equal(keccak_way_width(KECCAK_AVX2), 4);
+	assert_int_equal(keccak_way_width(KECCAK_AVX512_FOUR), 4);
+	assert_int_equal(keccak_way_width(KECCAK_AVX512), KECCAK_WIDE);
 }
 
-/* A batch of jobs with all kinds of lengths, in buffers of exactly their size. */
+#define ANY SIZE_MAX
+
+/* How long inputs and outputs are. */
+struct shape {
+	size_t input_len, out_len;
+};
+
+static const struct shape any_shape = { ANY, ANY };
+static struct shape shape = { ANY, ANY };
+
+/* A batch of jobs in buffers of exactly their size. */
 struct batch {
 	size_t count;
 	struct kmac_prefix prefixes[JOBS];
@@ -77,6 +93,10 @@ batch_make(struct batch *b, size_t count)
 		if (random_below(&randomness, 3) == 0) /* whole blocks, and a byte beside */
 			out_len = (1 + random_below(&randomness, 10)) * KECCAK_RATE_256 - 1 +
 				  random_below(&randomness, 3);
+		if (shape.input_len != ANY)
+			input_len = shape.input_len;
+		if (shape.out_len != ANY)
+			out_len = shape.out_len;
 		b->inputs[n] = malloc(input_len);
 		b->outs[n] = malloc(out_len);
 		random_bytes(&randomness, b->inputs[n], input_len);
@@ -132,12 +152,50 @@ static void
 jobs_come_out_as_one_by_one(void **state)
 {
 	(void)state;
-	for (size_t way = 0; way < WAYS; way++) {
-		for (size_t count = 0; count <= JOBS && keccak_way_works(ways[way]); count++) {
-			compare(count, false, ways[way]);
-			compare(count, true, ways[way]);
+	for (enum keccak_way way = 0; way < KECCAK_WAYS; way++) {
+		for (size_t count = 0; count <= COUNTS && keccak_way_works(way); count++) {
+			compare(count, false, way);
+			compare(count, true, way);
 		}
 	}
+}
+
+static void
+a_great_many_jobs_come_out_right(void **state)
+{
+	(void)state;
+	for (enum keccak_way way = 0; way < KECCAK_WAYS; way++) {
+		if (keccak_way_works(way))
+			compare(JOBS, true, way);
+	}
+}
+
+/* As masks are: inputs of 48 bytes, outputs of one length, 0 to beyond the longest packet's. */
+static void
+every_length_comes_out_as_one_by_one(void **state)
+{
+	(void)state;
+	for (enum keccak_way way = 0; way < KECCAK_WAYS; way++) {
+		for (size_t len = 0; len <= LONGEST && keccak_way_works(way); len++) {
+			shape = (struct shape){ .input_len = 48, .out_len = len };
+			compare(1 + len % COUNTS, len % 2 == 0, way);
+		}
+	}
+	shape = any_shape;
+}
+
+/* Inputs up to what fits into a block with what ends them, and beyond; in whole lanes or not. */
+static void
+every_input_comes_out_as_one_by_one(void **state)
+{
+	(void)state;
+	for (enum keccak_way way = 0; way < KECCAK_WAYS; way++) {
+		for (size_t len = 0; len <= 2 * KECCAK_RATE_256 && keccak_way_works(way); len++) {
+			shape = (struct shape){ .input_len = len, .out_len = ANY };
+			compare(9, true, way);
+		}
+	}
+	shape = any_shape;
 }
 
 /* Masking twice undoes it, also when the two went different ways. */
@@ -145,18 +203,18 @@ static void
 masks_undo_each_other(void **state)
 {
 	(void)state;
-	for (size_t way = 0; way < WAYS; way++) {
+	for (enum keccak_way way = 0; way < KECCAK_WAYS; way++) {
 		struct batch b;
 		uint8_t *before[JOBS];
 
-		if (!keccak_way_works(ways[way]))
+		if (!keccak_way_works(way))
 			continue;
 		batch_make(&b, JOBS);
 		for (size_t n = 0; n < JOBS; n++) {
 			before[n] = malloc(b.jobs[n].out_len);
 			memcpy(before[n], b.outs[n], b.jobs[n].out_len);
 		}
-		kmac_run_by(ways[way], b.jobs, JOBS, true);
+		kmac_run_by(way, b.jobs, JOBS, true);
 		kmac_run_by(KECCAK_ONE_BY_ONE, b.jobs, JOBS, true);
 		for (size_t n = 0; n < JOBS; n++) {
 			assert_memory_equal(b.outs[n], before[n], b.jobs[n].out_len);
@@ -166,6 +224,31 @@ masks_undo_each_other(void **state)
 	}
 }
 
+/* A receive batch of small and full packets: hardly a place in a permutation is empty. */
+static void
+places_are_kept_busy(void **state)
+{
+	for (size_t small = 0; small <= 64; small += 16) {
+		size_t needed = small + (64 - small) * 11, permuted;
+		struct batch b;
+
+		(void)state;
+		if (!keccak_way_works(KECCAK_AVX512))
+			return;
+		shape = (struct shape){ .input_len = 48, .out_len = 1373 };
+		batch_make(&b, 64);
+		for (size_t n = 0; n < small; n++)
+			b.jobs[n * 7 % 64].out_len = 64;
+		assert_int_equal(kmac_run_by(KECCAK_ONE_BY_ONE, b.jobs, 64, true), needed);
+		permuted = kmac_run_by(KECCAK_AVX512, b.jobs, 64, true);
+		print_message("# %zu small of 64: %zu permutations needed, %zu made\n", small,
+		    needed, permuted);
+		assert_in_range(permuted, needed, needed + 16);
+		batch_free(&b);
+	}
+	shape = any_shape;
+}
+
 int
 main(void)
 {
@@ -173,7 +256,11 @@ main(void)
 		cmocka_unit_test(each_state_is_permuted_alone),
 		cmocka_unit_test(the_best_way_works),
 		cmocka_unit_test(jobs_come_out_as_one_by_one),
+		cmocka_unit_test(a_great_many_jobs_come_out_right),
+		cmocka_unit_test(every_length_comes_out_as_one_by_one),
+		cmocka_unit_test(every_input_comes_out_as_one_by_one),
 		cmocka_unit_test(masks_undo_each_other),
+		cmocka_unit_test(places_are_kept_busy),
 	};
 
 	random_for_test(&randomness);
