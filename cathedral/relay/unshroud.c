@@ -195,6 +195,7 @@ unshroud_end(struct packet *pkt)
 
 /* Several devices at a time, so that their identities are computed together. */
 #define SEARCH_BATCH 16
+#define CACHE_LINE   64
 
 struct search {
 	const uint8_t *header;
@@ -223,7 +224,11 @@ search_visit(const struct party *party, struct flock_id other, void *arg)
 {
 	struct search *s = arg;
 	size_t n = s->count++;
+	const char *prefix = (const char *)&party->shroud->identity;
 
+	/* It is read when the batch is full: by then it has come from memory. */
+	for (size_t i = 0; i < sizeof(party->shroud->identity); i += CACHE_LINE)
+		__builtin_prefetch(prefix + i);
 	s->who[n] = (struct identity){ party->flock->id, other, party->device->id, 0 };
 	s->jobs[n] = shroud_identity_job(
 	    s->shown[n], &party->shroud->identity, s->header + SHROUD_SEED_ID_AT);
