@@ -2,6 +2,7 @@
 #include "tests/support/crowd.h"
 
 #include "protocol/crypto/kdf.h"
+#include "protocol/crypto/sign.h"
 #include "protocol/wire/header.h"
 
 #include <stdio.h>
@@ -40,13 +41,35 @@ crowd_secret(size_t flock, uint32_t device)
 	return cs;
 }
 
+/* One pair of signing keys for all of them: what is signed is not what differs. */
+static void
+keys_to_sign(struct cosk_secret *secret, struct cosk_public *public)
+{
+	static const uint8_t seed[32] = { 0xed };
+
+	sign_key_pair(secret, public, seed);
+}
+
+struct device_keys
+crowd_keys(size_t flock, uint32_t device)
+{
+	struct device_keys keys = { .cs = crowd_secret(flock, device) };
+	struct cosk_public public;
+
+	keys_to_sign(&keys.cosk, &public);
+	return keys;
+}
+
 struct registry *
 crowd_registry(size_t flocks, unsigned devices, struct random *r)
 {
 	struct registry_parts parts = { .flock_count = flocks, .hash = hash_key_new(r) };
 	struct registry_spec_device specs[KEK_NUMBER_MAX];
 	struct registry *registry;
+	struct cosk_secret secret;
+	struct cosk_public public;
 
+	keys_to_sign(&secret, &public);
 	memset(specs, 0, sizeof(specs));
 	parts.flocks = have(calloc(flocks, sizeof(parts.flocks[0])));
 	for (size_t n = 0; n < flocks; n++) {
@@ -54,6 +77,7 @@ crowd_registry(size_t flocks, unsigned devices, struct random *r)
 			specs[d].id.value = d + 1;
 			specs[d].kek_number = (uint8_t)(d + 1);
 			specs[d].cs = crowd_secret(n, d + 1);
+			specs[d].cosk = public;
 		}
 		parts.flocks[n] = have(registry_flock_create(crowd_flock(n, 0), specs, devices));
 	}

@@ -8,6 +8,7 @@
 
 #include "cathedral/relay/pipeline.h"
 #include "cathedral/state/registry.h"
+#include "tools/device/device.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,7 @@ struct flock_id crowd_flock(size_t n, uint8_t domain);
 struct registry *crowd_registry(size_t flocks, unsigned devices, struct random *r);
 
 struct cathedral_secret crowd_secret(size_t flock, uint32_t device);
+struct device_keys crowd_keys(size_t flock, uint32_t device);
 
 /* Where the devices of the crowd are. */
 struct crowd_places {
