@@ -214,7 +214,7 @@ hint_gone(void *at, void *arg)
 	const struct hint *h = at;
 	const uint64_t *now_ns = arg;
 
-	return *now_ns >= h->seen_ns + IDENTITY_TTL_NS;
+	return *now_ns >= h->seen_ns + IDENTITY_HINT_TTL_NS;
 }
 
 /* A hint only saves work: when there is no room, some other one goes. */

@@ -2,7 +2,7 @@
 /*
  * Which device shows which shroud identity.  Identities can be made by anyone who knows a flock
  * and a device number, so one that was merely looked up is only a candidate, in a small table that
- * newer ones overwrite; it is kept for good (until unused for two rotations) once an offer under
+ * newer ones overwrite; it is kept for good (until it can be in use no more) once an offer under
  * it was accepted.  Beside that: who was last heard at an address, the first to try for an
  * unknown identity from there.
  */
@@ -18,7 +18,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IDENTITY_TTL_NS           (630 * NS_PER_S)
+/*
+ * A device shows an identity for 300 s at most: longer after its last offer it cannot come back.
+ * Who was heard where is worth more time, since that finds those who come back after a pause.
+ */
+#define IDENTITY_TTL_NS           (330 * NS_PER_S)
+#define IDENTITY_HINT_TTL_NS      (630 * NS_PER_S)
 #define IDENTITY_CANDIDATE_TTL_NS (30 * NS_PER_S)
 #define IDENTITY_HINTS_MAX        20
 

@@ -112,7 +112,7 @@ candidates_take_fixed_memory(void **state)
 
 /* Two rotations of 300 s, and a little. */
 static void
-what_is_proven_lives_630_seconds_unused(void **state)
+what_is_proven_lives_330_seconds_unused(void **state)
 {
 	struct identities *c = make(100, 10);
 	struct shown id = fresh();
@@ -120,14 +120,14 @@ what_is_proven_lives_630_seconds_unused(void **state)
 
 	(void)state;
 	prove(c, &id, 5, at(1, 1), now);
-	assert_int_equal(found(c, &id, now + 630 * NS_PER_S - 1), 5);
-	assert_int_equal(found(c, &id, now + 630 * NS_PER_S), 0);
+	assert_int_equal(found(c, &id, now + 330 * NS_PER_S - 1), 5);
+	assert_int_equal(found(c, &id, now + 330 * NS_PER_S), 0);
 
 	/* Each accepted offer renews it; finding it does not. */
 	now += 400 * NS_PER_S;
 	prove(c, &id, 5, at(1, 1), now);
-	assert_int_equal(found(c, &id, now + 630 * NS_PER_S - 1), 5);
-	assert_int_equal(found(c, &id, now + 630 * NS_PER_S), 0);
+	assert_int_equal(found(c, &id, now + 330 * NS_PER_S - 1), 5);
+	assert_int_equal(found(c, &id, now + 330 * NS_PER_S), 0);
 	assert_int_equal(identities_count(c), 1);
 	identities_destroy(c);
 }
@@ -299,8 +299,12 @@ hints_stay_bounded_and_expire(void **state)
 		heard(c, 'a', at((uint8_t)n, port));
 		assert_string_equal(hints(c, at((uint8_t)n, port)), "a");
 	}
+	/* They outlive what was shown. */
 	for (int part = 0; part < 200; part++)
-		identities_sweep(c, 100, T0 + IDENTITY_TTL_NS);
+		identities_sweep(c, 100, T0 + 630 * NS_PER_S - 1);
+	assert_string_equal(hints(c, at((uint8_t)19999, 20000)), "a");
+	for (int part = 0; part < 200; part++)
+		identities_sweep(c, 100, T0 + 630 * NS_PER_S);
 	for (unsigned n = 0; n < 256; n++)
 		assert_string_equal(hints(c, at((uint8_t)n, 1)), "");
 	identities_destroy(c);
@@ -312,7 +316,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_candidate_lives_30_seconds),
 		cmocka_unit_test(candidates_take_fixed_memory),
-		cmocka_unit_test(what_is_proven_lives_630_seconds_unused),
+		cmocka_unit_test(what_is_proven_lives_330_seconds_unused),
 		cmocka_unit_test(a_device_has_several_up_to_its_quota),
 		cmocka_unit_test(domains_do_not_matter_but_pairs_do),
 		cmocka_unit_test(a_full_table_makes_room_by_expiry_only),
