@@ -33,6 +33,13 @@ struct pipeline {
 	const struct registry *registry;
 	struct instant now;
 	bool looking_up; /* this is the scanner's: what it does not find it leaves */
+
+	/* Under which identity the last shrouded packet of the batch came: packets come in trains. */
+	struct {
+		uint8_t shown[16];
+		struct identity who;
+		const struct kmac_prefix *mask; /* NULL: none yet, or one that names two devices */
+	} last;
 };
 
 /* slot: this thread's own in site->publish.  sender and stats are borrowed. */

@@ -138,6 +138,26 @@ tell_twins_apart(const struct pipeline *p, struct packet *pkt)
 		pkt->who = twin;
 }
 
+static bool
+is_as_before(struct pipeline *p, struct packet *pkt, const struct kmac_prefix **mask)
+{
+	if (p->last.mask == NULL || memcmp(p->last.shown, pkt->head, sizeof(p->last.shown)) != 0)
+		return false;
+	memcpy(pkt->shown, pkt->head, sizeof(pkt->shown));
+	pkt->who = p->last.who;
+	*mask = p->last.mask;
+	return true;
+}
+
+static void
+keep_for_next(struct pipeline *p, const struct packet *pkt, const struct kmac_prefix *mask)
+{
+	/* Of twins every packet says for itself which one it comes from. */
+	p->last.mask = flock_equal(pkt->who.own, pkt->who.other) ? mask : NULL;
+	memcpy(p->last.shown, pkt->shown, sizeof(p->last.shown));
+	p->last.who = pkt->who;
+}
+
 static enum verdict
 mask_of(struct pipeline *p, struct packet *pkt, const struct kmac_prefix **mask)
 {
@@ -149,6 +169,8 @@ mask_of(struct pipeline *p, struct packet *pkt, const struct kmac_prefix **mask)
 		*mask = &federation->mask;
 		return VERDICT_NONE;
 	}
+	if (is_as_before(p, pkt, mask))
+		return VERDICT_NONE;
 	v = find_sender(p, pkt);
 	if (v != VERDICT_NONE)
 		return v;
@@ -157,6 +179,7 @@ mask_of(struct pipeline *p, struct packet *pkt, const struct kmac_prefix **mask)
 	if (!registry_party(p->registry, pkt->who.own, pkt->who.other, pkt->who.device, &party))
 		return VERDICT_DROP_NOT_ALLOWED;
 	*mask = &party.shroud->mask;
+	keep_for_next(p, pkt, *mask);
 	return VERDICT_NONE;
 }
 
@@ -195,7 +218,6 @@ unshroud_end(struct packet *pkt)
 
 /* Several devices at a time, so that their identities are computed together. */
 #define SEARCH_BATCH 16
-#define CACHE_LINE   64
 
 struct search {
 	const uint8_t *header;
@@ -224,11 +246,8 @@ search_visit(const struct party *party, struct flock_id other, void *arg)
 {
 	struct search *s = arg;
 	size_t n = s->count++;
-	const char *prefix = (const char *)&party->shroud->identity;
 
-	/* It is read when the batch is full: by then it has come from memory. */
-	for (size_t i = 0; i < sizeof(party->shroud->identity); i += CACHE_LINE)
-		__builtin_prefetch(prefix + i);
+	kmac_prefix_fetch(&party->shroud->identity);
 	s->who[n] = (struct identity){ party->flock->id, other, party->device->id, 0 };
 	s->jobs[n] = shroud_identity_job(
 	    s->shown[n], &party->shroud->identity, s->header + SHROUD_SEED_ID_AT);

@@ -6,6 +6,7 @@
 struct kmac_job
 shroud_job(const struct kmac_prefix *mask, const uint8_t *header, uint8_t *body, size_t len)
 {
+	kmac_prefix_fetch(mask);
 	return (struct kmac_job){
 		.prefix = mask,
 		.input = header,

@@ -283,6 +283,47 @@ a_batch_is_many_packets(void **state)
 	assert_int_equal(data, 0);
 }
 
+/* Trains of packets under one identity, with strangers in between: each is told by its own. */
+static void
+a_batch_comes_in_trains(void **state)
+{
+	static struct packet packets[PIPELINE_BATCH];
+	struct packet *batch[PIPELINE_BATCH];
+	struct device_moment m = { s.now, &s.random };
+	static struct device_packet p;
+	uint8_t payload[100] = { 0 };
+
+	(void)state;
+	meet(1, 1);
+	for (unsigned n = 0; n < PIPELINE_BATCH; n++) {
+		struct actor *who = n / 5 % 2 == 0 ? &one : &two;
+
+		device_make_data(&who->d, &m, payload, sizeof(payload), &p);
+		if (n % 9 == 7)
+			p.bytes[15] ^= 1; /* the last byte of its identity */
+		batch[n] = &packets[n];
+		packet_reset(batch[n], p.len);
+		memcpy(batch[n]->head, p.bytes, p.len);
+		batch[n]->from = who->at;
+		batch[n]->listener = who->listener;
+		batch[n]->nat_port = false;
+	}
+	pipeline_run(s.pipeline, batch, PIPELINE_BATCH, s.now);
+	for (unsigned n = 0; n < PIPELINE_BATCH; n++) {
+		const struct actor *who = n / 5 % 2 == 0 ? &one : &two;
+
+		if (n % 9 == 7) {
+			assert_true(packets[n].verdict == VERDICT_DROP_UNKNOWN_IDENTITY ||
+				    packets[n].verdict == VERDICT_DROP_IDENTITY_BUDGET);
+			continue;
+		}
+		assert_string_equal(verdict_name(packets[n].verdict), "relayed");
+		assert_int_equal(packets[n].who.device.value, who->d.config.id.value);
+		assert_memory_equal(
+		    packets[n].shown, who->d.identity[DEVICE_SHROUD_PAIR], SHROUD_IDENTITY_SIZE);
+	}
+}
+
 static void
 nothing_is_a_batch_too(void **state)
 {
@@ -400,6 +441,7 @@ main(void)
 		ON_STAGE(clear_packets_on_a_shrouded_listener_are_lost),
 		ON_STAGE(old_shrouds_without_padding_are_understood),
 		ON_STAGE(a_batch_is_many_packets),
+		ON_STAGE(a_batch_comes_in_trains),
 		ON_STAGE(nothing_is_a_batch_too),
 		ON_STAGE(a_batch_is_in_order),
 		ON_STAGE(a_removed_device_is_heard_no_more),
