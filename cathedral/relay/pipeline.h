@@ -34,7 +34,8 @@ struct pipeline {
 	struct instant now;
 	bool looking_up; /* this is the scanner's: what it does not find it leaves */
 
-	/* Under which identity the last shrouded packet of the batch came: packets come in trains. */
+	/* Under which identity the last shrouded packet of the batch came: packets come in trains.
+	 */
 	struct {
 		uint8_t shown[16];
 		struct identity who;

@@ -12,12 +12,6 @@
 #define CSHAKE_SUFFIX 0x04 /* the two zero bits of cSHAKE and the first bit of the padding */
 #define BITS_PER_BYTE 8
 
-/* A Keccak state that is being fed; at counts the bytes of the current block. */
-struct sponge {
-	uint64_t state[KECCAK_LANES];
-	size_t at;
-};
-
 static void
 sponge_byte(struct sponge *s, uint8_t byte)
 {
@@ -121,18 +115,15 @@ kmac_prefix_init(struct kmac_prefix *p, const char *label, const void *key, size
 }
 
 void
-kmac_job_begin(uint64_t state[static KECCAK_LANES], const struct kmac_job *job)
+kmac_job_begin(struct sponge *s, const struct kmac_job *job)
 {
-	struct sponge s = { .at = 0 };
+	memcpy(s->state, job->prefix->state, sizeof(s->state));
+	s->at = 0;
+	sponge_absorb(s, job->input, job->input_len);
+	absorb_right_encoded(s, (uint64_t)job->out_len * BITS_PER_BYTE);
 
-	memcpy(s.state, job->prefix->state, sizeof(s.state));
-	sponge_absorb(&s, job->input, job->input_len);
-	absorb_right_encoded(&s, (uint64_t)job->out_len * BITS_PER_BYTE);
-
-	s.state[s.at / LANE] ^= (uint64_t)CSHAKE_SUFFIX << (s.at % LANE * BITS_PER_BYTE);
-	s.state[KECCAK_RATE_256 / LANE - 1] ^= KMAC_PADDING_END;
-	memcpy(state, s.state, sizeof(s.state));
-	secret_wipe(&s, sizeof(s));
+	s->state[s->at / LANE] ^= (uint64_t)CSHAKE_SUFFIX << (s->at % LANE * BITS_PER_BYTE);
+	s->state[KECCAK_RATE_256 / LANE - 1] ^= KMAC_PADDING_END;
 }
 
 uint64_t
@@ -152,21 +143,21 @@ kmac_job_end(size_t out_len)
 static size_t
 jobs_one_by_one(const struct kmac_job *jobs, size_t count, bool mask)
 {
-	uint64_t state[KECCAK_LANES];
+	struct sponge s;
 	size_t permuted = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		size_t done = 0;
 
-		kmac_job_begin(state, &jobs[i]);
+		kmac_job_begin(&s, &jobs[i]);
 		do {
-			keccak_permute(state);
+			keccak_permute(s.state);
 			permuted++;
-			done += kmac_block_out(&jobs[i], done, state, 1, mask);
+			done += kmac_block_out(&jobs[i], done, s.state, 1, mask);
 		} while (done < jobs[i].out_len);
 	}
 	if (count > 0)
-		secret_wipe(state, sizeof(state));
+		secret_wipe(&s, sizeof(s));
 	return permuted;
 }
 
@@ -199,6 +190,6 @@ kmac256(void *out, size_t out_len, const void *key, size_t key_len, const void *
 	const struct kmac_job job = { &prefix, input, input_len, out, out_len };
 
 	kmac_prefix_init(&prefix, label, key, key_len);
-	kmac_run(&job, 1);
+	jobs_one_by_one(&job, 1, false);
 	secret_wipe(&prefix, sizeof(prefix));
 }

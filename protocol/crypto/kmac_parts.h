@@ -11,8 +11,14 @@
 #define KMAC_RATE_LANES  (KECCAK_RATE_256 / sizeof(uint64_t))
 #define KMAC_PADDING_END (UINT64_C(0x80) << 56) /* in the last lane of the rate */
 
-/* The state of a job up to the permutation that gives its first block of output. */
-void kmac_job_begin(uint64_t state[static KECCAK_LANES], const struct kmac_job *job);
+/* A Keccak state that is being fed; at counts the bytes of the current block. */
+struct sponge {
+	uint64_t state[KECCAK_LANES];
+	size_t at;
+};
+
+/* Everything of a job up to the permutation that gives its first block of output. */
+void kmac_job_begin(struct sponge *s, const struct kmac_job *job);
 
 /* What ends the input of a job: its output's length and the first bit of the padding. */
 uint64_t kmac_job_end(size_t out_len);

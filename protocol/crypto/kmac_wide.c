@@ -90,7 +90,7 @@ static void
 start_next(struct crew *c, size_t n)
 {
 	const struct kmac_job *job = job_ahead(c, 0);
-	uint64_t state[KECCAK_LANES];
+	struct sponge s;
 
 	c->next++;
 	c->at[n].job = job;
@@ -99,10 +99,10 @@ start_next(struct crew *c, size_t n)
 		start_short(&c->states, n, job);
 		return;
 	}
-	kmac_job_begin(state, job);
+	kmac_job_begin(&s, job);
 	for (size_t i = 0; i < KECCAK_LANES; i++)
-		c->states.lanes[i][n] = state[i];
-	secret_wipe(state, sizeof(state));
+		c->states.lanes[i][n] = s.state[i];
+	secret_wipe(&s, sizeof(s));
 }
 
 /* Whether the next four jobs have short inputs of one length. */
