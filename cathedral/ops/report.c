@@ -2,6 +2,7 @@
 #include "cathedral/ops/report.h"
 
 #include "protocol/crypto/aead.h"
+#include "protocol/crypto/keccak_wide.h"
 #include "protocol/crypto/secret.h"
 
 #include <stdlib.h>
@@ -113,6 +114,7 @@ report_status(const struct overview *o, struct instant now)
 	    (int)o->workers);
 
 	json_object_set_new(doc, "cipher", json_string(aead_backend_name()));
+	json_object_set_new(doc, "masks", json_string(keccak_way_name(keccak_best_way())));
 	json_object_set_new(doc, "listeners", listeners(o));
 	json_object_set_new(doc, "registry", registry(o));
 	json_object_set_new(doc, "reload", reload(o->reload));

@@ -109,13 +109,15 @@ static void
 test_status(void **state)
 {
 	static const char *const lines[] = { "instance              one\n",
-		"flocks                3\n", "secrets locked        yes\n",
-		"files read at         2023-11-14T22:13:20Z\n", "files refused         line 7\n",
+		"flocks                3\n", "masks by              AVX-512\n",
+		"secrets locked        yes\n", "files read at         2023-11-14T22:13:20Z\n",
+		"files refused         line 7\n",
 		/* two lines, one after the other */
 		("\nLISTENER        KIND   NAT PORT  ADVERTISED\n"
 		 "192.0.2.1:4500  clear      4501  192.0.2.1:4500\n") };
 	json_t *doc = json_loads(
-	    "{\"instance\": \"one\", \"registry\": {\"flocks\": 3, \"secrets_locked\": true},"
+	    "{\"instance\": \"one\", \"masks\": \"AVX-512\", \"registry\": {\"flocks\": 3, "
+	    "\"secrets_locked\": true},"
 	    " \"reload\": {\"ok\": false, \"at\": 1700000000, \"count\": 2, \"error\": \"line 7\"},"
 	    " \"listeners\": [{\"address\": \"192.0.2.1:4500\", \"nat_port\": 4501,"
 	    " \"kind\": \"clear\", \"advertised\": \"192.0.2.1:4500\"}]}",

@@ -119,6 +119,7 @@ show_status(FILE *to, json_t *doc)
 		{ "uptime (s)", "uptime" },
 		{ "workers", "workers" },
 		{ "AES-256-GCM by", "cipher" },
+		{ "masks by", "masks" },
 		{ "flocks", "registry.flocks" },
 		{ "devices", "registry.devices" },
 		{ "xflocks", "registry.xflocks" },
