@@ -39,12 +39,27 @@ blocks_of(const struct kmac_job *job)
 	return blocks < BLOCKS_MOST ? blocks : BLOCKS_MOST;
 }
 
+static bool
+are_equally_long(const struct crew *c)
+{
+	for (size_t n = 1; n < c->count; n++) {
+		if (blocks_of(&c->jobs[n]) != blocks_of(&c->jobs[0]))
+			return false;
+	}
+	return true;
+}
+
 /* A long job that is begun last would go on alone. */
 static void
 put_longest_first(struct crew *c)
 {
 	size_t of_length[BLOCKS_MOST + 1] = { 0 }, at = 0;
 
+	if (are_equally_long(c)) {
+		for (size_t n = 0; n < c->count; n++)
+			c->order[n] = (uint8_t)n;
+		return;
+	}
 	for (size_t n = 0; n < c->count; n++)
 		of_length[blocks_of(&c->jobs[n])]++;
 	for (size_t blocks = BLOCKS_MOST + 1; blocks-- > 0;) {
