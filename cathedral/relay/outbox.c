@@ -59,9 +59,10 @@ shroud_begin(struct outbox *o, struct packet *pkt)
 {
 	size_t zeros = shroud_padding(o->random, pkt->len, pkt->below);
 	size_t body = pkt->len + 1 + zeros;
-	uint8_t *end = pkt->head + pkt->len;
+	uint8_t *end;
 
-	assert(1 + zeros <= packet_tailroom(pkt));
+	packet_make_room(pkt, SHROUD_HEADER_SIZE, 1 + zeros);
+	end = pkt->head + pkt->len;
 	*end = 0xff;
 	memset(end + 1, 0, zeros);
 	pkt->len = body;
