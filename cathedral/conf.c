@@ -131,6 +131,8 @@ const struct conf_option conf_options[] = {
 	    .help = "threads that relay; 0: one for each CPU" },
 	{ "socket_buffer", UINT(socket_buffer, 65536, 1 << 30), .fallback = "4194304",
 	    .arguments = "BYTES", .help = "of each socket, each way" },
+	{ "merge", FLAG(merge), .fallback = "yes", .arguments = "yes|no",
+	    .help = "let the kernel take and hand over packets of one flow as one" },
 	{ "tunnels_max", UINT(tunnels_max, 1024, 1 << 27), .fallback = "1048576",
 	    .arguments = "COUNT", .help = "tunnels known at a time" },
 	{ "tunnels_per_device", UINT(tunnels_per_device, 1, 65536), .fallback = "1024",

@@ -47,7 +47,7 @@ struct conf {
 
 	struct endpoint metrics; /* port 0: none */
 	enum log_level log_level;
-	bool sandbox;
+	bool sandbox, merge;
 	bool sender_check, p2p_sync;
 	bool tfc;         /* means nothing to a cathedral */
 	uint64_t workers; /* 0: as many as there are CPUs */

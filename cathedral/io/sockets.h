@@ -21,14 +21,21 @@ struct sockets {
 	size_t listener_count;
 	struct socket_pair *pairs; /* workers times listener_count */
 	int buffer;                /* bytes that the kernel granted for the least of them */
+	bool merge;                /* many packets may go in and out as one message */
+};
+
+struct sockets_options {
+	unsigned workers;
+	int buffer; /* bytes, each way */
+	bool merge; /* where the kernel can */
 };
 
 /*
- * Opens and binds all of them, which may need root; buffer is in bytes, each way.  Refused when
- * another process, or a listener before, has one of the addresses.  False leaves nothing open.
+ * Opens and binds all of them, which may need root.  Refused when another process, or a listener
+ * before, has one of the addresses.  False leaves nothing open.
  */
 bool sockets_open(struct sockets *s, const struct listener *listeners, size_t count,
-    unsigned workers, int buffer, struct fault *why);
+    const struct sockets_options *options, struct fault *why);
 
 /* Fine for a zeroed struct, too. */
 void sockets_close(struct sockets *s);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/thread.h"
 #include "cathedral/io/batch.h"
+#include "cathedral/io/batch_sender.h"
 #include "cathedral/relay/pipeline.h"
 
 #include <errno.h>
@@ -16,17 +17,10 @@
 #include <unistd.h>
 
 /* A busy socket must not keep the others waiting. */
-#define BATCHES_A_TURN 8
+#define PACKETS_A_TURN (8 * PIPELINE_BATCH)
 
 #define SOURCES_MAX (2 * LISTENERS_MAX)
 #define BEAT_MS     1000
-
-/* One socket to read from. */
-struct source {
-	int fd;
-	uint8_t listener;
-	bool nat_port;
-};
 
 struct worker {
 	pthread_t thread;
@@ -42,18 +36,20 @@ struct worker {
 	_Atomic uint64_t beat_ns;
 };
 
+/* What one call received is served whole, since another source would need its place. */
 static void
-serve(struct worker *w, const struct source *s)
+serve(struct worker *w, struct source *s)
 {
-	for (int i = 0; i < BATCHES_A_TURN; i++) {
-		size_t n = batch_recv(w->batch, s->fd, s->listener, s->nat_port, w->stats);
+	size_t served = 0;
+
+	do {
+		size_t n = batch_recv(w->batch, s, w->stats);
 
 		if (n == 0)
 			return;
 		pipeline_run(w->pipeline, batch_packets(w->batch), n, clock_now());
-		if (n < PIPELINE_BATCH)
-			return;
-	}
+		served += n;
+	} while (batch_has_left(w->batch) || (served < PACKETS_A_TURN && batch_has_more(w->batch)));
 }
 
 static void *
@@ -119,7 +115,7 @@ fill(struct worker *w, struct site *site, const struct sockets *sockets, unsigne
 	const struct socket_pair *pairs = sockets_of(sockets, number);
 
 	w->batch = batch_create();
-	w->sender = batch_sender_create(pairs, sockets->listener_count, w->stats);
+	w->sender = batch_sender_create(sockets, number, w->stats);
 	if (w->batch == NULL || w->sender == NULL)
 		return false;
 	w->pipeline = pipeline_create(site, number, batch_sender_of(w->sender), w->stats, seed);

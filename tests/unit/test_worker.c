@@ -40,6 +40,9 @@ own_address(uint16_t port)
 static int
 setup(void **state)
 {
+	const struct sockets_options options = {
+		.workers = SMALL_SITE_WORKERS, .buffer = 1 << 20, .merge = true
+	};
 	const struct scanner_options scanner = { .slot = SMALL_SITE_WORKERS, .percent = 10 };
 	struct fixture *f = calloc(1, sizeof(*f));
 	struct fault why = { "" };
@@ -50,7 +53,7 @@ setup(void **state)
 	f->listeners[1] = (struct listener){ .main = own_address(PORT + 2), .shrouded = true };
 	memcpy(f->small.site->options.listeners, f->listeners, sizeof(f->listeners));
 	f->small.site->options.listener_count = 2;
-	if (!sockets_open(&f->sockets, f->listeners, 2, SMALL_SITE_WORKERS, 1 << 20, &why))
+	if (!sockets_open(&f->sockets, f->listeners, 2, &options, &why))
 		fail_msg("%s", why.text);
 	for (unsigned n = 0; n < SMALL_SITE_WORKERS; n++) {
 		f->workers[n] = worker_start(
