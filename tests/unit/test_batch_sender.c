@@ -54,9 +54,8 @@ setup_with(void **state, bool merge)
 		f->devices[n] = loop_host(2, (uint16_t)(5000 + n));
 		f->fds[n] = loop_udp(&f->devices[n]);
 	}
-	f->pool = aligned_alloc(64, (OUTBOX_MAX + 3) * sizeof(*f->pool));
+	f->pool = calloc(OUTBOX_MAX + 3, sizeof(*f->pool));
 	assert_non_null(f->pool);
-	memset(f->pool, 0, (OUTBOX_MAX + 3) * sizeof(*f->pool));
 	*state = f;
 	return 0;
 }
