@@ -19,20 +19,36 @@ loop_host(uint8_t n, uint16_t port)
 	return endpoint_from_ipv4(ip, port);
 }
 
-int
-loop_udp(const struct endpoint *at)
+static int
+open_at(const struct endpoint *at, int protocol)
 {
 	struct sockaddr_storage address;
 	socklen_t len = endpoint_to_sockaddr(at, &address);
 	struct timeval patience = { .tv_sec = 2 };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), room = 1 << 22;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, protocol), room = 1 << 22;
 
-	assert_int_not_equal(fd, -1);
+	if (fd == -1)
+		return -1;
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
 	/* All that the system gives, so that nothing is lost before it is read. */
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), 0);
 	assert_int_equal(bind(fd, (const struct sockaddr *)&address, len), 0);
 	return fd;
+}
+
+int
+loop_udp(const struct endpoint *at)
+{
+	int fd = open_at(at, 0);
+
+	assert_int_not_equal(fd, -1);
+	return fd;
+}
+
+int
+loop_udplite(const struct endpoint *at)
+{
+	return open_at(at, IPPROTO_UDPLITE);
 }
 
 void

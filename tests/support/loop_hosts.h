@@ -14,6 +14,9 @@ struct endpoint loop_host(uint8_t n, uint16_t port);
 /* Bound there, with all the room that the system gives; a read waits for two seconds at most. */
 int loop_udp(const struct endpoint *at);
 
+/* The same with UDP-Lite; -1 on hosts that do not have it. */
+int loop_udplite(const struct endpoint *at);
+
 void loop_send(int fd, const struct endpoint *to, const void *data, size_t len);
 
 /* As one message that the kernel cuts into packets of so many bytes. */

@@ -248,6 +248,41 @@ test_a_refused_run_goes_one_by_one_and_is_remembered(void **state)
 	assert_int_equal(stats_get(&f->stats.tx_bytes), 3 * (18 * 100 + 2 * 50));
 }
 
+/*
+ * UDP-Lite has no runs, which the kernel says with EIO, as where nobody computes checksums: that is
+ * the socket's, whoever it sends to.  A host without UDP-Lite has nothing to show here.
+ */
+static void
+test_a_socket_that_sends_no_runs_is_remembered(void **state)
+{
+	struct fixture *f = *state;
+	int udp = f->sockets.pairs[0].main, devices[2] = { f->fds[0], f->fds[1] };
+	int lite = loop_udplite(&f->listeners[0].main);
+
+	if (lite == -1)
+		return;
+	f->sockets.pairs[0].main = lite;
+	for (int n = 0; n < 2; n++)
+		f->fds[n] = loop_udplite(&f->devices[n]);
+	for (int i = 0; i < 20; i++)
+		add(f, &f->devices[i < 10 ? 0 : 1], 0, 100);
+	send_all(f);
+	assert_int_equal(stats_get(&f->stats.tx_runs_refused), 2); /* of one and the same call */
+	send_all(f);
+	assert_int_equal(stats_get(&f->stats.tx_runs_refused), 2);
+	assert_counted(f, 40, 0, 0);
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < 20; i++)
+			expect(f, i < 10 ? 0 : 1, i);
+	}
+	for (int n = 0; n < 2; n++) {
+		close(f->fds[n]);
+		f->fds[n] = devices[n];
+	}
+	close(lite);
+	f->sockets.pairs[0].main = udp;
+}
+
 /* What none of the packets could do alone says nothing about runs. */
 static void
 test_a_destination_that_takes_nothing_is_not_remembered(void **state)
@@ -335,6 +370,7 @@ main(void)
 		TEST(test_a_refused_packet_is_lost_alone),
 		TEST(test_each_listener_sends_by_its_own_socket),
 		TEST(test_a_refused_run_goes_one_by_one_and_is_remembered),
+		TEST(test_a_socket_that_sends_no_runs_is_remembered),
 		TEST(test_a_destination_that_takes_nothing_is_not_remembered),
 		TEST(test_any_packets_arrive_once_whole_and_in_order),
 	};
