@@ -133,6 +133,8 @@ const struct conf_option conf_options[] = {
 	    .arguments = "BYTES", .help = "of each socket, each way" },
 	{ "merge", FLAG(merge), .fallback = "yes", .arguments = "yes|no",
 	    .help = "let the kernel take and hand over packets of one flow as one" },
+	{ "spin", UINT(spin, 0, 10000), .fallback = "0", .arguments = "MICROSECONDS",
+	    .help = "look for more packets for so long before sleeping" },
 	{ "tunnels_max", UINT(tunnels_max, 1024, 1 << 27), .fallback = "1048576",
 	    .arguments = "COUNT", .help = "tunnels known at a time" },
 	{ "tunnels_per_device", UINT(tunnels_per_device, 1, 65536), .fallback = "1024",

@@ -239,8 +239,10 @@ start_threads(struct cathedral *c, struct fault *why)
 	};
 
 	for (unsigned n = 0; n < c->worker_count; n++) {
+		const struct worker_options worker = { n, c->conf.spin * 1000 };
+
 		c->workers[n] =
-		    worker_start(c->site, &c->sockets, n, &c->stats[n], &c->random, why);
+		    worker_start(c->site, &c->sockets, &worker, &c->stats[n], &c->random, why);
 		if (c->workers[n] == NULL)
 			return false;
 	}

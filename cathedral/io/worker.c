@@ -25,15 +25,16 @@
 struct worker {
 	pthread_t thread;
 	bool running;
-	unsigned number;
-	int epoll, stop; /* stop is an eventfd */
+	struct worker_options options;
+	uint64_t busy_ns; /* when there last was something to do */
+	int epoll, stop;  /* stop is an eventfd */
 	size_t source_count;
 	struct source sources[SOURCES_MAX];
 	struct stats *stats;
 	struct batch *batch;
 	struct batch_sender *sender;
 	struct pipeline *pipeline;
-	_Atomic uint64_t beat_ns;
+	_Alignas(64) _Atomic uint64_t beat_ns; /* the main thread looks at it */
 };
 
 /* What one call received is served whole, since another source would need its place. */
@@ -52,6 +53,34 @@ serve(struct worker *w, struct source *s)
 	} while (batch_has_left(w->batch) || (served < PACKETS_A_TURN && batch_has_more(w->batch)));
 }
 
+/*
+ * Waking a thread takes longer than relaying a packet: who knows that the next one is not far looks
+ * again for a while before it goes to sleep.
+ */
+static int
+wait_for_events(struct worker *w, struct epoll_event *events)
+{
+	uint64_t until = w->busy_ns + w->options.spin_ns;
+	int n = 0;
+
+	while (n == 0 && clock_now().mono_ns < until)
+		n = epoll_wait(w->epoll, events, SOURCES_MAX + 1, 0);
+	if (n == 0)
+		n = epoll_wait(w->epoll, events, SOURCES_MAX + 1, BEAT_MS);
+	return n;
+}
+
+/* Goes round: every second, with or without packets. */
+static void
+beat(struct worker *w, bool busy)
+{
+	uint64_t now_ns = clock_now().mono_ns;
+
+	atomic_store_explicit(&w->beat_ns, now_ns, memory_order_relaxed);
+	if (busy)
+		w->busy_ns = now_ns;
+}
+
 static void *
 worker_run(void *arg)
 {
@@ -59,12 +88,12 @@ worker_run(void *arg)
 	struct epoll_event events[SOURCES_MAX + 1];
 	char name[24];
 
-	snprintf(name, sizeof(name), "worker %u", w->number);
+	snprintf(name, sizeof(name), "worker %u", w->options.number);
 	thread_name(name);
 	for (;;) {
-		int n = epoll_wait(w->epoll, events, SOURCES_MAX + 1, BEAT_MS);
+		int n = wait_for_events(w, events);
 
-		atomic_store_explicit(&w->beat_ns, clock_now().mono_ns, memory_order_relaxed);
+		beat(w, n > 0);
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.ptr == NULL)
 				return NULL;
@@ -109,9 +138,9 @@ open_events(struct worker *w, const struct socket_pair *pairs, size_t count)
 }
 
 static bool
-fill(struct worker *w, struct site *site, const struct sockets *sockets, unsigned number,
-    struct random *seed)
+fill(struct worker *w, struct site *site, const struct sockets *sockets, struct random *seed)
 {
+	unsigned number = w->options.number;
 	const struct socket_pair *pairs = sockets_of(sockets, number);
 
 	w->batch = batch_create();
@@ -123,25 +152,26 @@ fill(struct worker *w, struct site *site, const struct sockets *sockets, unsigne
 }
 
 struct worker *
-worker_start(struct site *site, const struct sockets *sockets, unsigned number, struct stats *stats,
-    struct random *seed, struct fault *why)
+worker_start(struct site *site, const struct sockets *sockets, const struct worker_options *options,
+    struct stats *stats, struct random *seed, struct fault *why)
 {
-	struct worker *w = calloc(1, sizeof(*w));
+	struct worker *w = aligned_alloc(64, sizeof(*w));
 
 	if (w == NULL) {
-		fault_set(why, "worker %u: out of memory", number);
+		fault_set(why, "worker %u: out of memory", options->number);
 		return NULL;
 	}
+	memset(w, 0, sizeof(*w));
 	w->epoll = w->stop = -1;
-	w->number = number;
+	w->options = *options;
 	w->stats = stats;
 	atomic_init(&w->beat_ns, clock_now().mono_ns);
 	errno = ENOMEM;
-	if (fill(w, site, sockets, number, seed))
+	if (fill(w, site, sockets, seed))
 		w->running = thread_start(&w->thread, worker_run, w);
 	if (w->running)
 		return w;
-	fault_set(why, "worker %u: %s", number, strerror(errno));
+	fault_set(why, "worker %u: %s", options->number, strerror(errno));
 	worker_stop(w);
 	return NULL;
 }
