@@ -7,10 +7,11 @@
 struct outbox *
 outbox_create(struct sender *sender, struct random *random, struct stats *stats)
 {
-	struct outbox *o = calloc(1, sizeof(*o));
+	struct outbox *o = aligned_alloc(_Alignof(struct outbox), sizeof(*o));
 
 	if (o == NULL)
 		return NULL;
+	memset(o, 0, sizeof(*o));
 	o->own = aligned_alloc(64, OUTBOX_ANSWERS * sizeof(o->own[0]));
 	if (o->own == NULL) {
 		free(o);

@@ -22,7 +22,7 @@
 #define PIPELINE_BATCH 64
 
 struct pipeline {
-	struct site *site;
+	_Alignas(64) struct site *site; /* no line of the cache is another thread's, too */
 	unsigned slot; /* of publish.h */
 	struct random random;
 	struct limiter *limiter;
