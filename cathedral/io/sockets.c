@@ -2,6 +2,7 @@
 #include "cathedral/io/sockets.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,6 +206,17 @@ sockets_open(struct sockets *s, const struct listener *listeners, size_t count,
 		}
 	}
 	return true;
+}
+
+uint32_t
+sockets_lost(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) == -1)
+		return 0;
+	return info[SK_MEMINFO_DROPS];
 }
 
 void

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct socket_pair {
 	int main, nat; /* nat is -1 where the listener has no NAT port */
@@ -36,6 +37,12 @@ struct sockets_options {
  */
 bool sockets_open(struct sockets *s, const struct listener *listeners, size_t count,
     const struct sockets_options *options, struct fault *why);
+
+/*
+ * How many packets a socket has had no room for since it was opened, by whomever: what SO_RXQ_OVFL
+ * goes on counting from.  0 where the kernel does not say.
+ */
+uint32_t sockets_lost(int fd);
 
 /* Fine for a zeroed struct, too. */
 void sockets_close(struct sockets *s);

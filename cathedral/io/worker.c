@@ -117,7 +117,12 @@ add_source(struct worker *w, int fd, size_t listener, bool nat_port)
 
 	if (fd == -1)
 		return true;
-	*s = (struct source){ .fd = fd, .listener = (uint8_t)listener, .nat_port = nat_port };
+	*s = (struct source){
+		.fd = fd,
+		.listener = (uint8_t)listener,
+		.nat_port = nat_port,
+		.lost = sockets_lost(fd),
+	};
 	w->source_count++;
 	return watch(w, fd, s);
 }

@@ -25,7 +25,7 @@ open_at(const struct endpoint *at, int protocol)
 	struct sockaddr_storage address;
 	socklen_t len = endpoint_to_sockaddr(at, &address);
 	struct timeval patience = { .tv_sec = 2 };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, protocol), room = 1 << 22;
+	int fd = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, protocol), room = 1 << 22;
 
 	if (fd == -1)
 		return -1;

@@ -314,6 +314,7 @@ static void
 test_what_a_full_buffer_loses_is_counted(void **state)
 {
 	struct fixture *f = *state;
+	struct source heir = { .fd = f->main.fd };
 	uint8_t data[1000] = { 0 };
 	size_t came = 0, n;
 
@@ -327,6 +328,13 @@ test_what_a_full_buffer_loses_is_counted(void **state)
 	assert_int_equal(stats_get(&f->stats.rx_overflow), 2000 - came);
 	loop_send(f->device_fd, &f->listener.main, data, sizeof(data));
 	assert_int_equal(batch_recv(f->batch, &f->main, &f->stats), 1);
+	assert_int_equal(stats_get(&f->stats.rx_overflow), 2000 - came);
+
+	/* Who takes the socket over from here does not count it once more. */
+	assert_int_equal(sockets_lost(f->main.fd), 2000 - came);
+	heir.lost = sockets_lost(f->main.fd);
+	loop_send(f->device_fd, &f->listener.main, data, sizeof(data));
+	assert_int_equal(batch_recv(f->batch, &heir, &f->stats), 1);
 	assert_int_equal(stats_get(&f->stats.rx_overflow), 2000 - came);
 }
 

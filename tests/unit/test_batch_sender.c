@@ -149,6 +149,42 @@ test_packets_go_in_order_from_the_main_socket(void **state)
 	assert_int_equal(stats_get(&f->stats.tx_runs_refused), 0);
 }
 
+/* Packets that fill runs to their limits, over IPv6; a host without it has nothing to show here. */
+static void
+test_ipv6_takes_runs_too(void **state)
+{
+	static const size_t lengths[] = { 100, 1022, 1300, 1522 };
+	struct endpoint six = { .ip = { [15] = 1 }, .port = (uint16_t)(20000 + getpid() % 10000) };
+	struct listener listener = { .main = { .ip = { [15] = 1 } } };
+	const struct sockets_options options = { .workers = 1, .buffer = 1 << 20, .merge = true };
+	struct fixture *f = *state;
+	struct batch_sender *sender;
+	struct sockets sockets;
+	struct fault why;
+	uint8_t bytes[PACKET_ROOM];
+	int fd;
+
+	listener.main.port = (uint16_t)(six.port + 10000);
+	if (!sockets_open(&sockets, &listener, 1, &options, &why))
+		return;
+	sender = batch_sender_create(&sockets, 0, &f->stats);
+	assert_non_null(sender);
+	fd = loop_udp(&six);
+	for (size_t k = 0; k < 4; k++) {
+		for (int i = 0; i < 64; i++)
+			add(f, &six, 0, lengths[k]);
+	}
+	batch_sender_of(sender)->send(batch_sender_of(sender), f->packets, f->count);
+	for (size_t n = 0; n < f->count; n++) {
+		assert_int_equal(recv(fd, bytes, sizeof(bytes), 0), f->packets[n]->len);
+		assert_memory_equal(bytes, f->packets[n]->head, f->packets[n]->len);
+	}
+	assert_counted(f, 4 * 64, 6, 0);
+	close(fd);
+	batch_sender_destroy(sender);
+	sockets_close(&sockets);
+}
+
 static void
 test_without_merging_each_goes_alone(void **state)
 {
@@ -366,6 +402,7 @@ main(void)
 		TEST(test_packets_go_in_order_from_the_main_socket),
 		cmocka_unit_test_setup_teardown(
 		    test_without_merging_each_goes_alone, setup_single, teardown),
+		TEST(test_ipv6_takes_runs_too),
 		TEST(test_more_than_an_outbox_goes_too),
 		TEST(test_a_refused_packet_is_lost_alone),
 		TEST(test_each_listener_sends_by_its_own_socket),
