@@ -14,7 +14,7 @@
 #define STATS(X)                                                                                   \
 	X(rx_packets, "datagrams received")                                                        \
 	X(rx_bytes, "bytes received")                                                              \
-	X(rx_overflow, "datagrams lost because a socket's buffer was full")                        \
+	X(rx_overflow, "messages lost because a socket's buffer was full, merged ones as one")     \
 	X(rx_merged, "messages of several datagrams received as one")                              \
 	X(tx_packets, "datagrams sent")                                                            \
 	X(tx_bytes, "bytes sent")                                                                  \
