@@ -104,15 +104,17 @@ grow_buffers(struct sockets *s, int fd, int bytes)
 }
 
 /*
- * A kernel that does not know UDP_SEGMENT would take a run for one long datagram, so it is asked
- * before; 0 changes nothing.  It came with UDP_GRO, or a little before.
+ * Asks for many packets as one message, and for a count of what is lost.  A kernel that does not
+ * know UDP_SEGMENT would take a run for one long datagram, so it is asked before; 0 changes
+ * nothing.  UDP_GRO is never taken back: merged messages may wait in the socket.
  */
 static void
-merge_packets(struct sockets *s, int fd)
+prepare(struct sockets *s, int fd)
 {
 	s->merge = s->merge && set(fd, SOL_UDP, UDP_SEGMENT, 0);
 	if (s->merge)
 		set(fd, SOL_UDP, UDP_GRO, 1);
+	set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
 }
 
 static int
@@ -125,8 +127,7 @@ open_shared(struct sockets *s, const struct endpoint *at, int buffer, struct fau
 		return give_up(fd);
 	}
 	grow_buffers(s, fd, buffer);
-	merge_packets(s, fd);
-	set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1); /* what is lost is counted, where that is known */
+	prepare(s, fd);
 	return fd;
 }
 
