@@ -23,7 +23,7 @@
 
 struct pipeline {
 	_Alignas(64) struct site *site; /* no line of the cache is another thread's, too */
-	unsigned slot; /* of publish.h */
+	unsigned slot;                  /* of publish.h */
 	struct random random;
 	struct limiter *limiter;
 	struct outbox *outbox;

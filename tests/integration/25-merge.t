@@ -45,15 +45,13 @@ flow() {
 
 # While a daemon stands still its packets wait; then they come together.
 stumble() {
-	local daemon round
+	local daemon
 
-	for round in 1 2 3 4 5; do
-		for daemon in "$@"; do
-			kill -s STOP "${PIDS[$daemon]}"
-			sleep 0.06
-			kill -s CONT "${PIDS[$daemon]}"
-			sleep 0.06
-		done
+	for daemon in "$@" "$@" "$@" "$@" "$@"; do
+		kill -s STOP "${PIDS[$daemon]}"
+		sleep 0.06
+		kill -s CONT "${PIDS[$daemon]}"
+		sleep 0.06
 	done
 }
 
