@@ -173,7 +173,7 @@ open_outside(struct cathedral *c, struct fault *why)
 {
 	const struct conf *conf = &c->conf;
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	const struct loop_options options = {
+	const struct loop_options loop = {
 		.instance = conf->instance,
 		.version = VERSION,
 		.control = conf->control,
@@ -181,14 +181,18 @@ open_outside(struct cathedral *c, struct fault *why)
 		.owner = conf->user,
 		.metrics = conf->metrics,
 	};
+	struct sockets_options sockets = {
+		.buffer = (int)conf->socket_buffer,
+		.merge = conf->merge,
+	};
 
 	/* Secrets are in locked memory; who is refused this has to do with what he has. */
 	setrlimit(RLIMIT_MEMLOCK, &unlimited);
-	c->worker_count = count_workers(conf);
-	if (!sockets_open(&c->sockets, conf->site.listeners, conf->site.listener_count,
-		c->worker_count, (int)conf->socket_buffer, why))
+	c->worker_count = sockets.workers = count_workers(conf);
+	if (!sockets_open(
+		&c->sockets, conf->site.listeners, conf->site.listener_count, &sockets, why))
 		return false;
-	c->loop = loop_create(&options, why);
+	c->loop = loop_create(&loop, why);
 	return c->loop != NULL && pidfile_open(&c->pidfile, conf->pidfile, why);
 }
 
@@ -235,8 +239,10 @@ start_threads(struct cathedral *c, struct fault *why)
 	};
 
 	for (unsigned n = 0; n < c->worker_count; n++) {
+		const struct worker_options worker = { n, c->conf.spin * 1000 };
+
 		c->workers[n] =
-		    worker_start(c->site, &c->sockets, n, &c->stats[n], &c->random, why);
+		    worker_start(c->site, &c->sockets, &worker, &c->stats[n], &c->random, why);
 		if (c->workers[n] == NULL)
 			return false;
 	}

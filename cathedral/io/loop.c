@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/notify.h"
-#include "cathedral/io/batch.h"
+#include "cathedral/io/batch_sender.h"
 #include "cathedral/io/reload.h"
 #include "cathedral/ops/control.h"
 #include "cathedral/ops/metrics.h"
@@ -231,8 +231,7 @@ loop_attach(struct loop *l, const struct loop_world *world, struct fault *why)
 	};
 
 	l->world = *world;
-	l->sender = batch_sender_create(
-	    sockets_of(world->sockets, 0), world->sockets->listener_count, stats);
+	l->sender = batch_sender_create(world->sockets, 0, stats);
 	if (l->sender != NULL)
 		l->pipeline = pipeline_create(
 		    world->site, slot, batch_sender_of(l->sender), stats, world->seed);

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
-#include "cathedral/io/batch.h"
+#include "cathedral/io/batch_sender.h"
 #include "cathedral/relay/pipeline.h"
 
 #include <stdlib.h>
@@ -105,7 +105,7 @@ scanner_start(struct site *site, const struct sockets *sockets,
 	s->lookups = site->lookups;
 	s->budget = budget_new(options->percent, clock_now().mono_ns);
 	/* Its answers are few; they go out by the first worker's sockets. */
-	s->sender = batch_sender_create(sockets_of(sockets, 0), sockets->listener_count, stats);
+	s->sender = batch_sender_create(sockets, 0, stats);
 	if (s->sender != NULL)
 		s->pipeline =
 		    pipeline_create(site, options->slot, batch_sender_of(s->sender), stats, seed);

@@ -2,6 +2,8 @@
 #include "cathedral/io/sockets.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -89,21 +91,43 @@ grow_buffer(int fd, int force, int plain, int bytes)
 	return granted / 2; /* the kernel doubles it for its own bookkeeping */
 }
 
+static void
+grow_buffers(struct sockets *s, int fd, int bytes)
+{
+	int rx = grow_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, bytes);
+	int tx = grow_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, bytes);
+
+	if (rx < s->buffer)
+		s->buffer = rx;
+	if (tx < s->buffer)
+		s->buffer = tx;
+}
+
+/*
+ * Asks for many packets as one message, and for a count of what is lost.  A kernel that does not
+ * know UDP_SEGMENT would take a run for one long datagram, so it is asked before; 0 changes
+ * nothing.  UDP_GRO is never taken back: merged messages may wait in the socket.
+ */
+static void
+prepare(struct sockets *s, int fd)
+{
+	s->merge = s->merge && set(fd, SOL_UDP, UDP_SEGMENT, 0);
+	if (s->merge)
+		set(fd, SOL_UDP, UDP_GRO, 1);
+	set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+}
+
 static int
 open_shared(struct sockets *s, const struct endpoint *at, int buffer, struct fault *why)
 {
-	int fd = open_at(at, true), rx, tx;
+	int fd = open_at(at, true);
 
 	if (fd == -1 || !allow_fragments(fd, at)) {
 		refuse(at, why);
 		return give_up(fd);
 	}
-	rx = grow_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, buffer);
-	tx = grow_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, buffer);
-	if (rx < s->buffer)
-		s->buffer = rx;
-	if (tx < s->buffer)
-		s->buffer = tx;
+	grow_buffers(s, fd, buffer);
+	prepare(s, fd);
 	return fd;
 }
 
@@ -158,10 +182,10 @@ open_pair(struct sockets *s, struct socket_pair *pair, const struct listener *l,
 }
 
 bool
-sockets_open(struct sockets *s, const struct listener *listeners, size_t count, unsigned workers,
-    int buffer, struct fault *why)
+sockets_open(struct sockets *s, const struct listener *listeners, size_t count,
+    const struct sockets_options *options, struct fault *why)
 {
-	size_t total = workers * count;
+	size_t total = options->workers * count;
 
 	memset(s, 0, sizeof(*s));
 	if (!probe(listeners, count, why))
@@ -172,16 +196,28 @@ sockets_open(struct sockets *s, const struct listener *listeners, size_t count, 
 		return fault_set(why, "out of memory");
 	for (size_t i = 0; i < total; i++)
 		s->pairs[i] = (struct socket_pair){ -1, -1 };
-	s->workers = workers;
+	s->workers = options->workers;
 	s->listener_count = count;
-	s->buffer = buffer;
+	s->buffer = options->buffer;
+	s->merge = options->merge;
 	for (size_t i = 0; i < total; i++) {
-		if (!open_pair(s, &s->pairs[i], &listeners[i % count], buffer, why)) {
+		if (!open_pair(s, &s->pairs[i], &listeners[i % count], options->buffer, why)) {
 			sockets_close(s);
 			return false;
 		}
 	}
 	return true;
+}
+
+uint32_t
+sockets_lost(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) == -1)
+		return 0;
+	return info[SK_MEMINFO_DROPS];
 }
 
 void

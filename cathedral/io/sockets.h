@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct socket_pair {
 	int main, nat; /* nat is -1 where the listener has no NAT port */
@@ -21,14 +22,27 @@ struct sockets {
 	size_t listener_count;
 	struct socket_pair *pairs; /* workers times listener_count */
 	int buffer;                /* bytes that the kernel granted for the least of them */
+	bool merge;                /* many packets may go in and out as one message */
+};
+
+struct sockets_options {
+	unsigned workers;
+	int buffer; /* bytes, each way */
+	bool merge; /* where the kernel can */
 };
 
 /*
- * Opens and binds all of them, which may need root; buffer is in bytes, each way.  Refused when
- * another process, or a listener before, has one of the addresses.  False leaves nothing open.
+ * Opens and binds all of them, which may need root.  Refused when another process, or a listener
+ * before, has one of the addresses.  False leaves nothing open.
  */
 bool sockets_open(struct sockets *s, const struct listener *listeners, size_t count,
-    unsigned workers, int buffer, struct fault *why);
+    const struct sockets_options *options, struct fault *why);
+
+/*
+ * How many packets a socket has had no room for since it was opened, by whomever: what SO_RXQ_OVFL
+ * goes on counting from.  0 where the kernel does not say.
+ */
+uint32_t sockets_lost(int fd);
 
 /* Fine for a zeroed struct, too. */
 void sockets_close(struct sockets *s);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/thread.h"
 #include "cathedral/io/batch.h"
+#include "cathedral/io/batch_sender.h"
 #include "cathedral/relay/pipeline.h"
 
 #include <errno.h>
@@ -16,44 +17,68 @@
 #include <unistd.h>
 
 /* A busy socket must not keep the others waiting. */
-#define BATCHES_A_TURN 8
+#define PACKETS_A_TURN (8 * PIPELINE_BATCH)
 
 #define SOURCES_MAX (2 * LISTENERS_MAX)
 #define BEAT_MS     1000
 
-/* One socket to read from. */
-struct source {
-	int fd;
-	uint8_t listener;
-	bool nat_port;
-};
-
 struct worker {
 	pthread_t thread;
 	bool running;
-	unsigned number;
-	int epoll, stop; /* stop is an eventfd */
+	struct worker_options options;
+	uint64_t busy_ns; /* when there last was something to do */
+	int epoll, stop;  /* stop is an eventfd */
 	size_t source_count;
 	struct source sources[SOURCES_MAX];
 	struct stats *stats;
 	struct batch *batch;
 	struct batch_sender *sender;
 	struct pipeline *pipeline;
-	_Atomic uint64_t beat_ns;
+	_Alignas(64) _Atomic uint64_t beat_ns; /* the main thread looks at it */
 };
 
+/* What one call received is served whole, since another source would need its place. */
 static void
-serve(struct worker *w, const struct source *s)
+serve(struct worker *w, struct source *s)
 {
-	for (int i = 0; i < BATCHES_A_TURN; i++) {
-		size_t n = batch_recv(w->batch, s->fd, s->listener, s->nat_port, w->stats);
+	size_t served = 0;
+
+	do {
+		size_t n = batch_recv(w->batch, s, w->stats);
 
 		if (n == 0)
 			return;
 		pipeline_run(w->pipeline, batch_packets(w->batch), n, clock_now());
-		if (n < PIPELINE_BATCH)
-			return;
-	}
+		served += n;
+	} while (batch_has_left(w->batch) || (served < PACKETS_A_TURN && batch_has_more(w->batch)));
+}
+
+/*
+ * Waking a thread takes longer than relaying a packet: who knows that the next one is not far looks
+ * again for a while before it goes to sleep.
+ */
+static int
+wait_for_events(struct worker *w, struct epoll_event *events)
+{
+	uint64_t until = w->busy_ns + w->options.spin_ns;
+	int n = 0;
+
+	while (n == 0 && clock_now().mono_ns < until)
+		n = epoll_wait(w->epoll, events, SOURCES_MAX + 1, 0);
+	if (n == 0)
+		n = epoll_wait(w->epoll, events, SOURCES_MAX + 1, BEAT_MS);
+	return n;
+}
+
+/* Goes round: every second, with or without packets. */
+static void
+beat(struct worker *w, bool busy)
+{
+	uint64_t now_ns = clock_now().mono_ns;
+
+	atomic_store_explicit(&w->beat_ns, now_ns, memory_order_relaxed);
+	if (busy)
+		w->busy_ns = now_ns;
 }
 
 static void *
@@ -63,12 +88,12 @@ worker_run(void *arg)
 	struct epoll_event events[SOURCES_MAX + 1];
 	char name[24];
 
-	snprintf(name, sizeof(name), "worker %u", w->number);
+	snprintf(name, sizeof(name), "worker %u", w->options.number);
 	thread_name(name);
 	for (;;) {
-		int n = epoll_wait(w->epoll, events, SOURCES_MAX + 1, BEAT_MS);
+		int n = wait_for_events(w, events);
 
-		atomic_store_explicit(&w->beat_ns, clock_now().mono_ns, memory_order_relaxed);
+		beat(w, n > 0);
 		for (int i = 0; i < n; i++) {
 			if (events[i].data.ptr == NULL)
 				return NULL;
@@ -92,7 +117,12 @@ add_source(struct worker *w, int fd, size_t listener, bool nat_port)
 
 	if (fd == -1)
 		return true;
-	*s = (struct source){ .fd = fd, .listener = (uint8_t)listener, .nat_port = nat_port };
+	*s = (struct source){
+		.fd = fd,
+		.listener = (uint8_t)listener,
+		.nat_port = nat_port,
+		.lost = sockets_lost(fd),
+	};
 	w->source_count++;
 	return watch(w, fd, s);
 }
@@ -113,13 +143,13 @@ open_events(struct worker *w, const struct socket_pair *pairs, size_t count)
 }
 
 static bool
-fill(struct worker *w, struct site *site, const struct sockets *sockets, unsigned number,
-    struct random *seed)
+fill(struct worker *w, struct site *site, const struct sockets *sockets, struct random *seed)
 {
+	unsigned number = w->options.number;
 	const struct socket_pair *pairs = sockets_of(sockets, number);
 
 	w->batch = batch_create();
-	w->sender = batch_sender_create(pairs, sockets->listener_count, w->stats);
+	w->sender = batch_sender_create(sockets, number, w->stats);
 	if (w->batch == NULL || w->sender == NULL)
 		return false;
 	w->pipeline = pipeline_create(site, number, batch_sender_of(w->sender), w->stats, seed);
@@ -127,25 +157,26 @@ fill(struct worker *w, struct site *site, const struct sockets *sockets, unsigne
 }
 
 struct worker *
-worker_start(struct site *site, const struct sockets *sockets, unsigned number, struct stats *stats,
-    struct random *seed, struct fault *why)
+worker_start(struct site *site, const struct sockets *sockets, const struct worker_options *options,
+    struct stats *stats, struct random *seed, struct fault *why)
 {
-	struct worker *w = calloc(1, sizeof(*w));
+	struct worker *w = aligned_alloc(64, sizeof(*w));
 
 	if (w == NULL) {
-		fault_set(why, "worker %u: out of memory", number);
+		fault_set(why, "worker %u: out of memory", options->number);
 		return NULL;
 	}
+	memset(w, 0, sizeof(*w));
 	w->epoll = w->stop = -1;
-	w->number = number;
+	w->options = *options;
 	w->stats = stats;
 	atomic_init(&w->beat_ns, clock_now().mono_ns);
 	errno = ENOMEM;
-	if (fill(w, site, sockets, number, seed))
+	if (fill(w, site, sockets, seed))
 		w->running = thread_start(&w->thread, worker_run, w);
 	if (w->running)
 		return w;
-	fault_set(why, "worker %u: %s", number, strerror(errno));
+	fault_set(why, "worker %u: %s", options->number, strerror(errno));
 	worker_stop(w);
 	return NULL;
 }

@@ -16,12 +16,15 @@
 
 struct worker;
 
-/*
- * Starts worker number `number`, which is also its slot of publish.h; site, sockets and stats are
- * borrowed.  NULL with the reason when it cannot.
- */
-struct worker *worker_start(struct site *site, const struct sockets *sockets, unsigned number,
-    struct stats *stats, struct random *seed, struct fault *why);
+struct worker_options {
+	unsigned number;  /* also its slot of publish.h */
+	uint64_t spin_ns; /* how long it looks for more packets before it sleeps */
+};
+
+/* site, sockets and stats are borrowed.  NULL with the reason when it cannot. */
+struct worker *worker_start(struct site *site, const struct sockets *sockets,
+    const struct worker_options *options, struct stats *stats, struct random *seed,
+    struct fault *why);
 
 /* When it last went round, monotonic: at least once a second unless it hangs. */
 uint64_t worker_beat_ns(const struct worker *w);

@@ -7,10 +7,11 @@
 struct outbox *
 outbox_create(struct sender *sender, struct random *random, struct stats *stats)
 {
-	struct outbox *o = calloc(1, sizeof(*o));
+	struct outbox *o = aligned_alloc(_Alignof(struct outbox), sizeof(*o));
 
 	if (o == NULL)
 		return NULL;
+	memset(o, 0, sizeof(*o));
 	o->own = aligned_alloc(64, OUTBOX_ANSWERS * sizeof(o->own[0]));
 	if (o->own == NULL) {
 		free(o);
@@ -59,9 +60,10 @@ shroud_begin(struct outbox *o, struct packet *pkt)
 {
 	size_t zeros = shroud_padding(o->random, pkt->len, pkt->below);
 	size_t body = pkt->len + 1 + zeros;
-	uint8_t *end = pkt->head + pkt->len;
+	uint8_t *end;
 
-	assert(1 + zeros <= packet_tailroom(pkt));
+	packet_make_room(pkt, SHROUD_HEADER_SIZE, 1 + zeros);
+	end = pkt->head + pkt->len;
 	*end = 0xff;
 	memset(end + 1, 0, zeros);
 	pkt->len = body;

@@ -24,7 +24,7 @@ struct sender {
 };
 
 struct outbox {
-	struct sender *sender;
+	_Alignas(64) struct sender *sender; /* no line of the cache is another thread's, too */
 	struct random *random;
 	struct stats *stats;
 	size_t count;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A packet on its way, changed in place: the room in front takes a shroud header, the room behind
- * its padding.  Short packets are outsiders' fault and answered with false; a lack of room would
- * be ours.
+ * its padding.  Where it lies close between others (the kernel may hand over many as one) it moves
+ * into its own room before it grows.  Short packets are outsiders' fault and answered with false; a
+ * lack of room would be ours.
  */
 #ifndef CATHEDRAL_RELAY_PACKET_H
 #define CATHEDRAL_RELAY_PACKET_H
@@ -18,14 +19,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define PACKET_HEADROOM 64 /* at least a shroud header; keeps the body aligned */
 #define PACKET_ROOM     2048
 
 struct packet {
-	/* Where it is now, within room. */
+	/* Where it is now. */
 	uint8_t *head;
 	size_t len;
+	uint8_t *low, *high; /* what is between is its alone: its own room, or a receiver's */
 
 	/* How it came: set by whoever received it. */
 	struct endpoint from;
@@ -50,7 +53,7 @@ struct packet {
 	_Alignas(16) uint8_t room[PACKET_ROOM];
 };
 
-/* Where the receiver of datagrams puts the bytes: at most PACKET_MAX + 1, to notice longer ones. */
+/* Where a packet begins in its own room: up to PACKET_MAX bytes, and what they may grow by. */
 static inline uint8_t *
 packet_start(struct packet *pkt)
 {
@@ -60,6 +63,8 @@ packet_start(struct packet *pkt)
 static inline void
 packet_reset(struct packet *pkt, size_t len)
 {
+	pkt->low = pkt->room;
+	pkt->high = pkt->room + PACKET_ROOM;
 	pkt->head = packet_start(pkt);
 	pkt->len = len;
 }
@@ -77,7 +82,7 @@ packet_pull(struct packet *pkt, size_t n)
 static inline uint8_t *
 packet_push(struct packet *pkt, size_t n)
 {
-	assert(n <= (size_t)(pkt->head - pkt->room));
+	assert(n <= (size_t)(pkt->head - pkt->low));
 	pkt->head -= n;
 	pkt->len += n;
 	return pkt->head;
@@ -86,7 +91,21 @@ packet_push(struct packet *pkt, size_t n)
 static inline size_t
 packet_tailroom(const struct packet *pkt)
 {
-	return (size_t)(pkt->room + PACKET_ROOM - (pkt->head + pkt->len));
+	return (size_t)(pkt->high - (pkt->head + pkt->len));
+}
+
+/* Sees to it that so many bytes in front and behind are its own, by moving it if need be. */
+static inline void
+packet_make_room(struct packet *pkt, size_t front, size_t behind)
+{
+	const uint8_t *bytes = pkt->head;
+
+	if (front <= (size_t)(pkt->head - pkt->low) && behind <= packet_tailroom(pkt))
+		return;
+	assert(pkt->low != pkt->room);
+	packet_reset(pkt, pkt->len);
+	assert(front <= PACKET_HEADROOM && behind <= packet_tailroom(pkt));
+	memcpy(pkt->head, bytes, pkt->len);
 }
 
 #endif

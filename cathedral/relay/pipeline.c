@@ -14,11 +14,12 @@ struct pipeline *
 pipeline_create(struct site *site, unsigned slot, struct sender *sender, struct stats *stats,
     struct random *seed)
 {
-	struct pipeline *p = calloc(1, sizeof(*p));
+	struct pipeline *p = aligned_alloc(_Alignof(struct pipeline), sizeof(*p));
 	uint32_t rate = site->options.offer_rate;
 
 	if (p == NULL)
 		return NULL;
+	memset(p, 0, sizeof(*p));
 	p->site = site;
 	p->slot = slot;
 	p->stats = stats;

@@ -22,8 +22,8 @@
 #define PIPELINE_BATCH 64
 
 struct pipeline {
-	struct site *site;
-	unsigned slot; /* of publish.h */
+	_Alignas(64) struct site *site; /* no line of the cache is another thread's, too */
+	unsigned slot;                  /* of publish.h */
 	struct random random;
 	struct limiter *limiter;
 	struct outbox *outbox;

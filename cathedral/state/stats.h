@@ -14,9 +14,13 @@
 #define STATS(X)                                                                                   \
 	X(rx_packets, "datagrams received")                                                        \
 	X(rx_bytes, "bytes received")                                                              \
+	X(rx_overflow, "messages lost because a socket's buffer was full, merged ones as one")     \
+	X(rx_merged, "messages of several datagrams received as one")                              \
 	X(tx_packets, "datagrams sent")                                                            \
 	X(tx_bytes, "bytes sent")                                                                  \
 	X(tx_refused, "datagrams the kernel refused to send")                                      \
+	X(tx_runs, "messages of several datagrams sent as one")                                    \
+	X(tx_runs_refused, "of these, refused and sent one by one")                                \
 	X(relayed_bytes, "bytes of relayed packets without their shroud")                          \
 	X(info_answers, "info offers sent to devices")                                             \
 	X(ambry_answers, "ambries sent to devices")                                                \

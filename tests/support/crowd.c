@@ -116,6 +116,14 @@ know(struct site *site, struct flock_id flock, uint8_t own, struct place place, 
 	}
 }
 
+struct endpoint
+crowd_second_at(const struct crowd_places *places, size_t flock)
+{
+	const uint8_t ip[4] = { 127, 1, (uint8_t)(flock >> 8), (uint8_t)flock };
+
+	return places->apart ? endpoint_from_ipv4(ip, places->second.port) : places->second;
+}
+
 void
 crowd_meet(struct site *site, size_t flocks, const struct crowd_places *places, uint64_t now_ns)
 {
@@ -124,8 +132,8 @@ crowd_meet(struct site *site, size_t flocks, const struct crowd_places *places, 
 			struct flock_id flock = crowd_flock(n, listener);
 
 			know(site, flock, FIRST, (struct place){ places->first, listener }, now_ns);
-			know(site, flock, SECOND, (struct place){ places->second, listener },
-			    now_ns);
+			know(site, flock, SECOND,
+			    (struct place){ crowd_second_at(places, n), listener }, now_ns);
 		}
 	}
 }

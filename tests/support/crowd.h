@@ -10,6 +10,7 @@
 #include "cathedral/state/registry.h"
 #include "tools/device/device.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,10 +23,14 @@ struct registry *crowd_registry(size_t flocks, unsigned devices, struct random *
 struct cathedral_secret crowd_secret(size_t flock, uint32_t device);
 struct device_keys crowd_keys(size_t flock, uint32_t device);
 
-/* Where the devices of the crowd are. */
+/* Where the devices of the crowd are; apart: each second one at an address of its own. */
 struct crowd_places {
 	struct endpoint first, second;
+	bool apart;
 };
+
+/* Where the second device of a flock is: apart, 127.1.0.0 and up at the port of `second`. */
+struct endpoint crowd_second_at(const struct crowd_places *places, size_t flock);
 
 /*
  * Makes the tunnels between devices 1 and 2 of the first `flocks` flocks known, both ways, in clear

@@ -228,6 +228,73 @@ each_gets_its_own_mask(void **state)
 	outbox_destroy(o);
 }
 
+/*
+ * Packets that came as one message lie side by side: what grows moves into its own room, and no
+ * byte of its neighbours changes.
+ */
+static void
+what_lies_between_others_grows_elsewhere(void **state)
+{
+	enum { LEN = 300, COUNT = 3 };
+	struct outbox *o = make();
+	struct packet *pkts[COUNT];
+	uint8_t *message = malloc(COUNT * LEN), copy[COUNT * LEN];
+
+	(void)state;
+	assert_non_null(message);
+	for (int n = 0; n < COUNT; n++) {
+		uint8_t *at = message + n * LEN;
+
+		memset(at, 0xa0 + n, LEN);
+		pkts[n] = received(LEN, 0, 1);
+		pkts[n]->head = pkts[n]->low = at;
+		pkts[n]->high = at + LEN;
+		outbox_relay(o, pkts[n]);
+	}
+	memcpy(copy, message, sizeof(copy));
+	pkts[1]->to_mask = &mask;
+	pkts[1]->below = 0;
+	outbox_flush(o);
+	assert_memory_equal(message, copy, sizeof(copy));
+	assert_ptr_equal(pkts[0]->head, message);
+	assert_ptr_equal(pkts[1]->low, pkts[1]->room);
+	assert_int_equal(unmask(&tray.sent[1]), LEN + 1);
+	assert_true(all_are(tray.sent[1].bytes + SHROUD_HEADER_SIZE, LEN, 0xa1));
+	for (int n = 0; n < COUNT; n++)
+		free(pkts[n]);
+	free(message);
+	outbox_destroy(o);
+}
+
+/* What came under a shroud of the same size has the room of that one: it is not copied. */
+static void
+a_shroud_fits_where_another_was(void **state)
+{
+	enum { INSIDE = 500, LEN = SHROUD_HEADER_SIZE + INSIDE + 1 };
+	struct outbox *o = make();
+	struct packet *pkt = received(LEN, 0, 1);
+	uint8_t *message = malloc(LEN);
+
+	(void)state;
+	assert_non_null(message);
+	memset(message, 0xaa, LEN);
+	pkt->head = pkt->low = message;
+	pkt->high = message + LEN;
+	assert_true(packet_pull(pkt, SHROUD_HEADER_SIZE));
+	pkt->len = INSIDE;
+	pkt->to_mask = &mask;
+	pkt->below = 0;
+	outbox_relay(o, pkt);
+	outbox_flush(o);
+	assert_ptr_equal(pkt->head, message);
+	assert_int_equal(pkt->len, LEN);
+	assert_int_equal(unmask(&tray.sent[0]), INSIDE + 1);
+	assert_true(all_are(tray.sent[0].bytes + SHROUD_HEADER_SIZE, INSIDE, 0xaa));
+	free(message);
+	free(pkt);
+	outbox_destroy(o);
+}
+
 /* More answers than it has room for go out early, none is lost. */
 static void
 a_full_outbox_flushes_itself(void **state)
@@ -270,6 +337,8 @@ main(void)
 		cmocka_unit_test(padding_uses_its_whole_range),
 		cmocka_unit_test(every_shroud_has_a_header_of_its_own),
 		cmocka_unit_test(each_gets_its_own_mask),
+		cmocka_unit_test(what_lies_between_others_grows_elsewhere),
+		cmocka_unit_test(a_shroud_fits_where_another_was),
 		cmocka_unit_test(a_full_outbox_flushes_itself),
 	};
 

@@ -12,6 +12,9 @@
 
 #include <cmocka.h>
 
+#define OPTIONS(count)                                                                             \
+	(&(const struct sockets_options){ .workers = (count), .buffer = 65536, .merge = true })
+
 #define IN_USE "address in use: another process, or a listener above, has it"
 
 static struct endpoint
@@ -58,7 +61,7 @@ test_every_worker_has_its_own_of_each(void **state)
 	struct fault why;
 
 	(void)state;
-	assert_true(sockets_open(&s, listeners, 2, 3, 65536, &why));
+	assert_true(sockets_open(&s, listeners, 2, OPTIONS(3), &why));
 	for (unsigned w = 0; w < 3; w++) {
 		const struct socket_pair *pairs = sockets_of(&s, w);
 
@@ -85,7 +88,7 @@ test_ipv6_is_only_ipv6(void **state)
 	struct fault why = { "" };
 
 	(void)state;
-	if (!sockets_open(&s, &l, 1, 1, 65536, &why)) {
+	if (!sockets_open(&s, &l, 1, OPTIONS(1), &why)) {
 		/* A host without IPv6: then that is what it says. */
 		assert_non_null(strstr(why.text, "listen [::1]:14500: address"));
 		return;
@@ -102,7 +105,7 @@ assert_refused(const struct listener *l, size_t count, const char *reason)
 	struct sockets s;
 	struct fault why = { "" };
 
-	assert_false(sockets_open(&s, l, count, 2, 65536, &why));
+	assert_false(sockets_open(&s, l, count, OPTIONS(2), &why));
 	snprintf(
 	    full, sizeof(full), "listen %s: %s", endpoint_format(&l[count - 1].main, text), reason);
 	assert_string_equal(why.text, full);
@@ -118,12 +121,12 @@ test_a_second_daemon_is_refused(void **state)
 	struct fault why;
 
 	(void)state;
-	assert_true(sockets_open(&s, &first, 1, 1, 65536, &why));
+	assert_true(sockets_open(&s, &first, 1, OPTIONS(1), &why));
 	assert_refused(&second, 1, IN_USE);
 	second.main.port = 4501; /* its NAT port */
 	assert_refused(&second, 1, IN_USE);
 	sockets_close(&s);
-	assert_true(sockets_open(&s, &second, 1, 1, 65536, &why));
+	assert_true(sockets_open(&s, &second, 1, OPTIONS(1), &why));
 	sockets_close(&s);
 }
 

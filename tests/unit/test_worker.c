@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -38,8 +39,11 @@ own_address(uint16_t port)
 }
 
 static int
-setup(void **state)
+setup_with(void **state, uint64_t spin_ns)
 {
+	const struct sockets_options options = {
+		.workers = SMALL_SITE_WORKERS, .buffer = 1 << 20, .merge = true
+	};
 	const struct scanner_options scanner = { .slot = SMALL_SITE_WORKERS, .percent = 10 };
 	struct fixture *f = calloc(1, sizeof(*f));
 	struct fault why = { "" };
@@ -50,11 +54,13 @@ setup(void **state)
 	f->listeners[1] = (struct listener){ .main = own_address(PORT + 2), .shrouded = true };
 	memcpy(f->small.site->options.listeners, f->listeners, sizeof(f->listeners));
 	f->small.site->options.listener_count = 2;
-	if (!sockets_open(&f->sockets, f->listeners, 2, SMALL_SITE_WORKERS, 1 << 20, &why))
+	if (!sockets_open(&f->sockets, f->listeners, 2, &options, &why))
 		fail_msg("%s", why.text);
 	for (unsigned n = 0; n < SMALL_SITE_WORKERS; n++) {
-		f->workers[n] = worker_start(
-		    f->small.site, &f->sockets, n, &f->small.stats[n], &f->small.random, &why);
+		const struct worker_options worker = { n, spin_ns };
+
+		f->workers[n] = worker_start(f->small.site, &f->sockets, &worker,
+		    &f->small.stats[n], &f->small.random, &why);
 		if (f->workers[n] == NULL)
 			fail_msg("%s", why.text);
 	}
@@ -64,6 +70,18 @@ setup(void **state)
 		fail_msg("%s", why.text);
 	*state = f;
 	return 0;
+}
+
+static int
+setup(void **state)
+{
+	return setup_with(state, 0);
+}
+
+static int
+setup_spinning(void **state)
+{
+	return setup_with(state, 20 * NS_PER_MS);
 }
 
 static int
@@ -171,6 +189,40 @@ test_stopping_is_prompt(void **state)
 	scanner_stop(NULL);
 }
 
+static uint64_t
+cpu_ns(void)
+{
+	struct rusage used;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &used), 0);
+	return (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * NS_PER_S +
+	       (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1000;
+}
+
+/* Who looks again and again finds every packet, goes to sleep after the last, and can be stopped.
+ */
+static void
+test_spinning_ends_in_sleep(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t before = cpu_ns(), spun, asleep;
+	uint8_t small[10] = { 0 };
+
+	for (int i = 0; i < 50; i++) {
+		send_from_anywhere(&f->listeners[0].main, small, sizeof(small));
+		usleep(2000);
+	}
+	expect_verdicts(f, VERDICT_DROP_SIZE, 50);
+	spun = cpu_ns() - before;
+	usleep(100000); /* five times as long as they spin */
+	before = cpu_ns();
+	usleep(300000);
+	asleep = cpu_ns() - before;
+	assert_true(spun > 20 * NS_PER_MS);
+	assert_true(asleep < 20 * NS_PER_MS);
+	test_stopping_is_prompt(state);
+}
+
 int
 main(void)
 {
@@ -180,6 +232,8 @@ main(void)
 		TEST(test_unknown_identities_meet_the_scanner),
 		TEST(test_idle_workers_show_that_they_live),
 		TEST(test_stopping_is_prompt),
+		cmocka_unit_test_setup_teardown(
+		    test_spinning_ends_in_sleep, setup_spinning, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
