@@ -14,6 +14,8 @@
 
 #define REQUEST_MAX 256
 
+#define NOT_A_FLOCK "not a flock: up to 16 hex digits"
+
 struct control {
 	struct control_options options;
 	struct service *service;
@@ -56,7 +58,7 @@ run_list(const struct control *c, const char *word, list_fn *list)
 	if (word == NULL)
 		return list(c->options.overview, NULL, clock_now());
 	if (!hex_u64(&flock.value, word, UINT64_MAX))
-		return refusal("not a flock: up to 16 hex digits");
+		return refusal(NOT_A_FLOCK);
 	return list(c->options.overview, &flock, clock_now());
 }
 
@@ -70,6 +72,22 @@ static json_t *
 run_liturgies(const struct control *c, const char *word)
 {
 	return run_list(c, word, report_liturgies);
+}
+
+static json_t *
+run_flocks(const struct control *c, const char *word)
+{
+	return run_list(c, word, report_flocks);
+}
+
+static json_t *
+run_flock(const struct control *c, const char *word)
+{
+	struct flock_id flock;
+
+	if (!hex_u64(&flock.value, word, UINT64_MAX))
+		return refusal(NOT_A_FLOCK);
+	return report_flock(c->options.overview, flock);
 }
 
 static json_t *
@@ -106,6 +124,8 @@ static const struct verb {
 	{ "counters", 0, 0, run_counters },
 	{ "tunnels", 0, 1, run_tunnels },
 	{ "liturgies", 0, 1, run_liturgies },
+	{ "flocks", 0, 1, run_flocks },
+	{ "flock", 1, 1, run_flock },
 	{ "reload", 0, 0, run_reload },
 	{ "loglevel", 1, 1, run_loglevel },
 };

@@ -3,8 +3,8 @@
  * The control socket, a UNIX stream: a client writes a line of a verb and its arguments, gets one
  * JSON document and is closed.  A document {"error": "..."} says why there is no other.
  *
- *     status | federation | counters | tunnels [FLOCK] | liturgies [FLOCK] | reload | loglevel
- * LEVEL
+ *     status | federation | counters | tunnels [FLOCK] | liturgies [FLOCK]
+ *     flocks [AFTER] | flock FLOCK | reload | loglevel LEVEL
  */
 #ifndef CATHEDRAL_OPS_CONTROL_H
 #define CATHEDRAL_OPS_CONTROL_H

@@ -5,6 +5,8 @@
 #include "protocol/crypto/keccak_wide.h"
 #include "protocol/crypto/secret.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +29,15 @@ report_text(const char *text)
 	string = json_string(copy);
 	free(copy);
 	return string;
+}
+
+json_t *
+report_hex(int digits, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%0*" PRIx64, digits, value);
+	return json_string(text);
 }
 
 static json_t *
@@ -73,11 +84,12 @@ registry(const struct overview *o)
 	const struct registry *r = publish_current(o->publish);
 	struct registry_counts c = registry_counts(r);
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "version",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "version",
 	    json_count(registry_version(r)), "changed", json_integer(o->reload->changed_s),
 	    "flocks", json_count(c.flocks), "devices", json_count(c.devices), "xflocks",
-	    json_count(c.xflocks), "peers", json_count(c.peers), "ambries", json_count(c.ambries),
-	    "ambry_bytes", json_count(c.ambry_bytes), "secrets_locked", secret_locked());
+	    json_count(c.xflocks), "waiting", json_count(c.waiting), "peers", json_count(c.peers),
+	    "ambries", json_count(c.ambries), "ambry_bytes", json_count(c.ambry_bytes),
+	    "secrets_locked", secret_locked());
 }
 
 static json_t *

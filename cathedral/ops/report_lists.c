@@ -5,7 +5,6 @@
  */
 #include "cathedral/ops/report.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,15 +81,6 @@ by_liturgy(const void *a, const void *b)
 }
 
 static json_t *
-json_hex(int digits, uint64_t value)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%0*" PRIx64, digits, value);
-	return json_string(text);
-}
-
-static json_t *
 json_age(const struct collection *c, uint64_t seen_ns)
 {
 	uint64_t age_ns = c->now_ns > seen_ns ? c->now_ns - seen_ns : 0;
@@ -110,14 +100,14 @@ static json_t *
 json_tunnel(const struct collection *c, const struct tunnel *t)
 {
 	json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "flock",
-	    json_hex(1, t->key.src.value), "peer_flock", json_hex(1, t->key.dst.value), "tunnel",
-	    json_hex(4, t->key.id), "device", json_hex(8, t->device.value), "address",
+	    report_hex(1, t->key.src.value), "peer_flock", report_hex(1, t->key.dst.value),
+	    "tunnel", report_hex(4, t->key.id), "device", report_hex(8, t->device.value), "address",
 	    json_at(&t->at), "age", json_age(c, t->seen_ns), "federated", t->federated);
 
 	json_object_set_new(o, "p2p", t->p2p_usable ? json_at(&t->p2p) : json_null());
-	json_object_set_new(o, "spi", json_hex(8, t->rx_active));
-	json_object_set_new(o, "pending_spi", json_hex(8, t->rx_pending));
-	json_object_set_new(o, "generation", json_hex(8, t->generation));
+	json_object_set_new(o, "spi", report_hex(8, t->rx_active));
+	json_object_set_new(o, "pending_spi", report_hex(8, t->rx_pending));
+	json_object_set_new(o, "generation", report_hex(8, t->generation));
 	json_object_set_new(o, "listener", json_integer(t->listener));
 	return o;
 }
@@ -126,8 +116,8 @@ static json_t *
 json_liturgy(const struct collection *c, const struct liturgy_entry *l)
 {
 	return json_pack("{s:o, s:i, s:o, s:o, s:s, s:b, s:o, s:o, s:b}", "flock",
-	    json_hex(1, l->flock.value), "group", (int)l->group, "number", json_hex(2, l->number),
-	    "device", json_hex(8, l->device.value), "kind",
+	    report_hex(1, l->flock.value), "group", (int)l->group, "number",
+	    report_hex(2, l->number), "device", report_hex(8, l->device.value), "kind",
 	    l->signalling ? "signalling" : "discovery", "hidden", l->hidden, "address",
 	    json_at(&l->at), "age", json_age(c, l->seen_ns), "federated", l->federated);
 }

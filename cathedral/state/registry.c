@@ -158,10 +158,34 @@ registry_each_shroud(const struct registry *r, registry_visit *visit, void *arg)
 		catalogue_each(r->xflocks, each_in_xflock, &to);
 }
 
+struct flock_call {
+	registry_flock_visit *visit;
+	void *arg;
+};
+
+static bool
+call_flock(void *item, void *arg)
+{
+	const struct flock_call *to = arg;
+
+	return to->visit(item, to->arg);
+}
+
+void
+registry_each_flock(const struct registry *r, registry_flock_visit *visit, void *arg)
+{
+	struct flock_call to = { visit, arg };
+
+	catalogue_each(r->flocks, call_flock, &to);
+}
+
 struct registry_counts
 registry_counts(const struct registry *r)
 {
-	return r->counts;
+	struct registry_counts counts = r->counts;
+
+	counts.waiting = catalogue_count(r->waiting);
+	return counts;
 }
 
 uint64_t

@@ -132,8 +132,13 @@ const struct registry_federation *registry_federation(const struct registry *r);
 typedef bool registry_visit(const struct party *party, struct flock_id other, void *arg);
 void registry_each_shroud(const struct registry *r, registry_visit *visit, void *arg);
 
+/* The same for every flock, in no order. */
+typedef bool registry_flock_visit(const struct registry_flock *f, void *arg);
+void registry_each_flock(const struct registry *r, registry_flock_visit *visit, void *arg);
+
 struct registry_counts {
 	size_t flocks, xflocks, devices, peers, ambries;
+	size_t waiting; /* xflocks that lack a flock yet */
 	size_t ambry_bytes;
 	size_t unfederated; /* other cathedrals that it has no secret to talk to */
 };

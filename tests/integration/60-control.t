@@ -5,7 +5,7 @@
 #
 #   a 10.0.1.2 ---- 10.0.1.1 hub 192.0.2.1:4500; it federates with 192.0.2.9, which is not there
 . "$(dirname "$0")/lib.sh"
-plan 57
+plan 67
 
 net_up a hub
 wire a 10.0.1.2 hub 10.0.1.1
@@ -85,6 +85,37 @@ json '.secret, (.peers[] | "\(.address) \(.clear_port) \(.heard) \(.offers_in)")
 	$'true\n192.0.2.9:4500 4600 null 0' "federation lists cathedrals"
 ctl federation
 like "$CTL $SAID" '^0 CATHEDRAL +HEARD.*192\.0\.2\.9:4500 +-' "the same for people"
+
+ctl --json flocks
+json '.flocks[] | "\(.flock) \(.devices) \(.xflocks | length)"' $'beef00 1 0\ncafeba00 2 0' "flocks lists whom it serves"
+json '.found, .next' $'2\nnull' "all of them"
+ctl --json flocks beef00
+json '[.flocks[].flock] | join(" ")' cafeba00 "or those after one"
+ctl flocks
+like "$CTL $SAID" '^0 FLOCK +DEVICES +GENERATION +XFLOCKS' "the same for people"
+
+# fingerprint LABEL FILE: as anybody can compute it.
+fingerprint() {
+	{ printf '%s\0' "$1" && cat "$2"; } | b2sum -l 256 | cut -c 1-16
+}
+ctl --json flock cafeba00
+json '.devices[] | "\(.device) \(.number) \(.mbit) \(.secret) \(.cosk)"' \
+	"0badf00d 01 0 $(fingerprint secret keys/a.cs) $(fingerprint cosk keys/a.cosk.pub)
+000000fe 02 0 $(fingerprint secret keys/b.cs) $(fingerprint cosk keys/b.cosk.pub)" \
+	"flock lists devices, with fingerprints that their owners can compute"
+# The head, and between numbers 1 and 2 the first two entries.
+head -c $((70 + 2 * 58)) etc/cafeba00-cafeba00.bundle >slice
+GENERATION=$(od -An -tx1 -j2 -N4 slice | tr -d ' ')
+json '.ambries | "\(.generation) \(.numbers) \(.size) \(.slice)"' \
+	"$GENERATION 01-02 186 $(fingerprint slice slice)" "and its slice of the bundle"
+ctl flock cafeba00
+like "$CTL $SAID" "^0 flock +cafeba00.*ambry generation +$GENERATION.*NUMBER +DEVICE" "the same for people"
+ctl flock dead00
+like "$CTL $SAID" '^1 cathedralctl: flock: this cathedral does not know that flock$' "another one is not known"
+ctl flock
+like "$CTL $SAID" '^2 cathedralctl: flock needs an argument' "it must be named"
+ctl flock nonsense
+like "$CTL $SAID" '^1 cathedralctl: flock: not a flock' "by its id"
 
 ctl --json counters
 json '.total.packets.relayed > 0 and .total.counters.rx_packets > 0' true "counters count"

@@ -85,6 +85,82 @@ test_federation(void **state)
 }
 
 static void
+test_flocks(void **state)
+{
+	(void)state;
+	assert_shown(show_flocks,
+	    "{\"flocks\": [{\"flock\": \"1a00\", \"devices\": 12, \"generation\": null,"
+	    " \"xflocks\": []}, {\"flock\": \"cafeba00\", \"devices\": 3,"
+	    " \"generation\": \"12345678\", \"xflocks\": [\"1a00\", \"beef00\"]}],"
+	    " \"found\": 2, \"next\": null}",
+	    "FLOCK     DEVICES  GENERATION  XFLOCKS\n"
+	    "1a00           12  -           -\n"
+	    "cafeba00        3  12345678    1a00 beef00\n");
+	assert_shown(show_flocks,
+	    "{\"flocks\": [{\"flock\": \"1a00\", \"devices\": 12, \"generation\": null,"
+	    " \"xflocks\": []}], \"found\": 1001, \"next\": \"1a00\"}",
+	    "FLOCK  DEVICES  GENERATION  XFLOCKS\n"
+	    "1a00        12  -           -\n"
+	    "... and more: 1001 flocks in all, go on with: flocks 1a00\n");
+}
+
+/* More xflocks than a line has room for. */
+static void
+test_long_lists_are_cut_off(void **state)
+{
+	char json[2048] = "{\"flocks\": [{\"flock\": \"1\", \"devices\": 1, \"generation\": null,"
+			  " \"xflocks\": [\"0000000000000000\"";
+	char expected[512] = "FLOCK  DEVICES  GENERATION  XFLOCKS\n"
+			     "1            1  -           0000000000000000";
+
+	(void)state;
+	for (int i = 1; i < 64; i++) {
+		strcat(json, ", \"0000000000000000\"");
+		if (i < 7)
+			strcat(expected, " 0000000000000000");
+	}
+	strcat(json, "]}]}");
+	strcat(expected, " ...\n");
+	assert_shown(show_flocks, json, expected);
+}
+
+static void
+test_a_flock(void **state)
+{
+	(void)state;
+	assert_shown(show_flock,
+	    "{\"flock\": \"cafeba00\", \"ambries\": {\"generation\": \"12345678\","
+	    " \"expires\": 1700000000, \"size\": 186, \"numbers\": \"01-02\","
+	    " \"slice\": \"0123456789abcdef\"}, \"devices\": [{\"device\": \"0badf00d\","
+	    " \"number\": \"01\", \"mbit\": 25, \"secret\": \"1111111111111111\","
+	    " \"cosk\": \"2222222222222222\"}], \"xflocks\": [{\"flock\": \"beef00\","
+	    " \"waiting\": false, \"ambries\": {\"generation\": \"00000007\","
+	    " \"numbers\": \"01-02\", \"peer_numbers\": \"0a\","
+	    " \"slice\": \"fedcba9876543210\"}},"
+	    " {\"flock\": \"dead00\", \"waiting\": true, \"ambries\": null}]}",
+	    "flock                 cafeba00\n"
+	    "ambry generation      12345678\n"
+	    "between numbers       01-02\n"
+	    "slice                 0123456789abcdef\n"
+	    "ambries end           2023-11-14T22:13:20Z\n"
+	    "\n"
+	    "NUMBER  DEVICE    MBIT/S  SECRET            COSK\n"
+	    "01      0badf00d      25  1111111111111111  2222222222222222\n"
+	    "\n"
+	    "XFLOCK  WAITS  GENERATION  SLICE             NUMBERS  THEIR NUMBERS\n"
+	    "beef00  no     00000007    fedcba9876543210  01-02    0a\n"
+	    "dead00  yes    -           -                 -        -\n");
+	assert_shown(show_flock,
+	    "{\"flock\": \"1\", \"ambries\": null, \"devices\": [], \"xflocks\": []}",
+	    "flock                 1\n"
+	    "ambry generation      -\n"
+	    "between numbers       -\n"
+	    "slice                 -\n"
+	    "\n"
+	    "NUMBER  DEVICE  MBIT/S  SECRET  COSK\n");
+}
+
+static void
 test_counters(void **state)
 {
 	(void)state;
@@ -113,11 +189,12 @@ test_status(void **state)
 		"secrets locked        yes\n", "files read at         2023-11-14T22:13:20Z\n",
 		"files refused         line 7\n",
 		/* two lines, one after the other */
+		"registry version      1729\n", "xflocks that wait     2\n",
 		("\nLISTENER        KIND   NAT PORT  ADVERTISED\n"
 		 "192.0.2.1:4500  clear      4501  192.0.2.1:4500\n") };
 	json_t *doc = json_loads(
 	    "{\"instance\": \"one\", \"masks\": \"AVX-512\", \"registry\": {\"flocks\": 3, "
-	    "\"secrets_locked\": true},"
+	    "\"secrets_locked\": true, \"version\": 1729, \"waiting\": 2},"
 	    " \"reload\": {\"ok\": false, \"at\": 1700000000, \"count\": 2, \"error\": \"line 7\"},"
 	    " \"listeners\": [{\"address\": \"192.0.2.1:4500\", \"nat_port\": 4501,"
 	    " \"kind\": \"clear\", \"advertised\": \"192.0.2.1:4500\"}]}",
@@ -143,10 +220,13 @@ static void
 test_odd_answers(void **state)
 {
 	static const char *const odd[] = { "{}", "{\"tunnels\": 3, \"peers\": \"x\"}",
-		("{\"tunnels\": [1, null, {}], \"peers\": [[]], \"liturgies\": [{}],"
+		("{\"tunnels\": [1, null, {}], \"peers\": [[]], \"liturgies\": [{}], \"flocks\": "
+		 "[[1], {\"xflocks\": [1, []]}],"
+		 " \"ambries\": [2], \"devices\": 1, \"xflocks\": [null, [3]], \"next\": 4,"
 		 " \"total\": [], \"listeners\": {}, \"reload\": 7}") };
 	void (*const shows[])(FILE *, json_t *) = { show_status, show_tunnels, show_liturgies,
-		show_federation, show_counters, show_reload, show_loglevel };
+		show_federation, show_counters, show_flocks, show_flock, show_reload,
+		show_loglevel };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
@@ -291,6 +371,9 @@ main(void)
 		cmocka_unit_test(test_tables_are_aligned),
 		cmocka_unit_test(test_what_was_cut_off_is_said),
 		cmocka_unit_test(test_federation),
+		cmocka_unit_test(test_flocks),
+		cmocka_unit_test(test_long_lists_are_cut_off),
+		cmocka_unit_test(test_a_flock),
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_short_answers),
 		cmocka_unit_test(test_status),

@@ -280,6 +280,44 @@ test_federation(void **state)
 	    "  \"offers_in\": 0, \"offers_bad\": 0}]}");
 }
 
+/* Secrets and keys of the small site are zeros: the fingerprints are of those. */
+#define ZEROS_SECRET "324a12b9226d5380"
+#define ZEROS_COSK   "df8bd6af00ce7632"
+
+static void
+test_flocks(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_answer(f, "flocks\n",
+	    "{\"flocks\": ["
+	    "  {\"flock\": \"aaaaaa00\", \"devices\": 1, \"generation\": null, \"xflocks\": []},"
+	    "  {\"flock\": \"cafeba00\", \"devices\": 2, \"generation\": null, \"xflocks\": []}],"
+	    " \"found\": 2, \"next\": null}");
+	assert_answer(f, "flocks aaaaaa00\n",
+	    "{\"flocks\": ["
+	    "  {\"flock\": \"cafeba00\", \"devices\": 2, \"generation\": null, \"xflocks\": []}],"
+	    " \"found\": 2, \"next\": null}");
+	assert_answer(f, "flocks cafeba00\n", "{\"flocks\": [], \"found\": 2, \"next\": null}");
+}
+
+static void
+test_a_flock(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_answer(f, "flock cafeba07\n",
+	    "{\"flock\": \"cafeba00\", \"ambries\": null, \"xflocks\": [], \"devices\": ["
+	    "  {\"device\": \"0badf00d\", \"number\": \"ca\", \"mbit\": 0,"
+	    "   \"secret\": \"" ZEROS_SECRET "\", \"cosk\": \"" ZEROS_COSK "\"},"
+	    "  {\"device\": \"000000fe\", \"number\": \"fe\", \"mbit\": 0,"
+	    "   \"secret\": \"" ZEROS_SECRET "\", \"cosk\": \"" ZEROS_COSK "\"}]}");
+	assert_answer(
+	    f, "flock beef00\n", "{\"error\": \"this cathedral does not know that flock\"}");
+	assert_answer(f, "flock beef\x7f\n", "{\"error\": \"not a flock: up to 16 hex digits\"}");
+	assert_answer(f, "flock\n", "{\"error\": \"the verb needs an argument\"}");
+}
+
 static void
 test_counters(void **state)
 {
@@ -531,6 +569,8 @@ main(void)
 		TEST(test_tunnels_are_sorted_and_cut_off),
 		TEST(test_liturgies),
 		TEST(test_federation),
+		TEST(test_flocks),
+		TEST(test_a_flock),
 		TEST(test_counters),
 		TEST(test_reload),
 		TEST(test_loglevel),

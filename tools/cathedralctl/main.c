@@ -22,6 +22,8 @@ static const char usage[] =
     "  liturgies [FLOCK]  presence entries\n"
     "  federation         the other cathedrals\n"
     "  counters           what became of all packets\n"
+    "  flocks [AFTER]     whom it serves: a page of 1000, after that flock\n"
+    "  flock FLOCK        its devices, ambries and xflocks, with fingerprints of keys\n"
     "  reload             reads the files at once\n"
     "  loglevel LEVEL     error, warning, info or debug, until it is restarted\n"
     "\n"
@@ -38,6 +40,8 @@ static const struct verb {
 	{ "liturgies", 0, 1, show_liturgies },
 	{ "federation", 0, 0, show_federation },
 	{ "counters", 0, 0, show_counters },
+	{ "flocks", 0, 1, show_flocks },
+	{ "flock", 1, 1, show_flock },
 	{ "reload", 0, 0, show_reload },
 	{ "loglevel", 1, 1, show_loglevel },
 };

@@ -8,11 +8,33 @@
 #define CELL_TEXT   128
 #define COLUMNS_MAX 12
 
+/* Words, as many as there is room for. */
+static void
+list_words(const json_t *list, char text[static CELL_TEXT])
+{
+	static const char more[] = " ...";
+	const json_t *item;
+	size_t i, len = 0;
+
+	json_array_foreach(list, i, item)
+	{
+		const char *word = json_is_string(item) ? json_string_value(item) : "?";
+
+		if (len + 1 + strlen(word) + sizeof(more) > CELL_TEXT) {
+			memcpy(text + len, more, sizeof(more));
+			return;
+		}
+		len += (size_t)sprintf(text + len, "%s%s", len > 0 ? " " : "", word);
+	}
+}
+
 /* One value as a cell; what is not there is "-". */
 static const char *
 cell(const json_t *value, char text[static CELL_TEXT])
 {
-	if (json_is_string(value))
+	if (json_array_size(value) > 0)
+		list_words(value, text);
+	else if (json_is_string(value))
 		snprintf(text, CELL_TEXT, "%s", json_string_value(value));
 	else if (json_is_integer(value))
 		snprintf(text, CELL_TEXT, "%lld", (long long)json_integer_value(value));
@@ -72,16 +94,16 @@ show_table(FILE *to, const json_t *rows, const struct column *columns, size_t co
 	for (size_t c = 0; c < count; c++) {
 		width[c] = strlen(columns[c].title);
 		json_array_foreach(rows, i, row)
-		    widen(&width[c], cell(json_object_get(row, columns[c].key), text));
+		    widen(&width[c], cell(find(row, columns[c].key), text));
 	}
 	row = json_array_get(rows, 0);
 	for (size_t c = 0; c < count; c++)
 		print_cell(to, columns[c].title, width[c],
-		    json_is_number(json_object_get(row, columns[c].key)), c + 1 == count);
+		    json_is_number(find(row, columns[c].key)), c + 1 == count);
 	json_array_foreach(rows, i, row)
 	{
 		for (size_t c = 0; c < count; c++) {
-			const json_t *value = json_object_get(row, columns[c].key);
+			const json_t *value = find(row, columns[c].key);
 
 			print_cell(
 			    to, cell(value, text), width[c], json_is_number(value), c + 1 == count);
@@ -120,9 +142,11 @@ show_status(FILE *to, json_t *doc)
 		{ "workers", "workers" },
 		{ "AES-256-GCM by", "cipher" },
 		{ "masks by", "masks" },
+		{ "registry version", "registry.version" },
 		{ "flocks", "registry.flocks" },
 		{ "devices", "registry.devices" },
 		{ "xflocks", "registry.xflocks" },
+		{ "xflocks that wait", "registry.waiting" },
 		{ "federated cathedrals", "registry.peers" },
 		{ "bundles in memory", "registry.ambries" },
 		{ "secrets locked", "registry.secrets_locked" },
@@ -218,6 +242,62 @@ show_federation(FILE *to, json_t *doc)
 		fputs("no federated cathedrals\n", to);
 	else
 		show_table(to, peers, columns, COUNT(columns));
+}
+
+void
+show_flocks(FILE *to, json_t *doc)
+{
+	static const struct column columns[] = {
+		{ "FLOCK", "flock" },
+		{ "DEVICES", "devices" },
+		{ "GENERATION", "generation" },
+		{ "XFLOCKS", "xflocks" },
+	};
+	const char *next = json_string_value(json_object_get(doc, "next"));
+
+	show_table(to, json_object_get(doc, "flocks"), columns, COUNT(columns));
+	if (next != NULL)
+		fprintf(to, "... and more: %lld flocks in all, go on with: flocks %s\n",
+		    (long long)json_integer_value(json_object_get(doc, "found")), next);
+}
+
+void
+show_flock(FILE *to, json_t *doc)
+{
+	static const struct column lines[] = {
+		{ "flock", "flock" },
+		{ "ambry generation", "ambries.generation" },
+		{ "between numbers", "ambries.numbers" },
+		{ "slice", "ambries.slice" },
+	};
+	static const struct column devices[] = {
+		{ "NUMBER", "number" },
+		{ "DEVICE", "device" },
+		{ "MBIT/S", "mbit" },
+		{ "SECRET", "secret" },
+		{ "COSK", "cosk" },
+	};
+	static const struct column xflocks[] = {
+		{ "XFLOCK", "flock" },
+		{ "WAITS", "waiting" },
+		{ "GENERATION", "ambries.generation" },
+		{ "SLICE", "ambries.slice" },
+		{ "NUMBERS", "ambries.numbers" },
+		{ "THEIR NUMBERS", "ambries.peer_numbers" },
+	};
+	const json_t *ends = find(doc, "ambries.expires"), *with = json_object_get(doc, "xflocks");
+	char text[CELL_TEXT];
+
+	for (size_t i = 0; i < COUNT(lines); i++)
+		show_line(to, lines[i].title, cell(find(doc, lines[i].key), text));
+	if (ends != NULL)
+		show_time(to, "ambries end", ends);
+	fputc('\n', to);
+	show_table(to, json_object_get(doc, "devices"), devices, COUNT(devices));
+	if (json_array_size(with) == 0)
+		return;
+	fputc('\n', to);
+	show_table(to, with, xflocks, COUNT(xflocks));
 }
 
 static void

@@ -11,6 +11,8 @@ void show_tunnels(FILE *to, json_t *doc);
 void show_liturgies(FILE *to, json_t *doc);
 void show_federation(FILE *to, json_t *doc);
 void show_counters(FILE *to, json_t *doc);
+void show_flocks(FILE *to, json_t *doc);
+void show_flock(FILE *to, json_t *doc);
 void show_reload(FILE *to, json_t *doc);
 void show_loglevel(FILE *to, json_t *doc);
 
