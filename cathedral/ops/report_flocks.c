@@ -126,9 +126,12 @@ json_xflock(const struct registry *r, struct flock_id own, struct flock_id other
 	struct flock_id high = own.value < other.value ? other : own;
 	const struct registry_ambries *ambries =
 	    x != NULL ? &x->ambries : registry_waiting(r, low, high);
+	/* It has keys of the devices of both: it must be made of the flocks that are in force. */
+	bool waiting = x == NULL || x->a != registry_flock_find(r, low) ||
+		       x->b != registry_flock_find(r, high);
 
-	return json_pack("{s:o, s:b, s:o}", "flock", report_hex(1, other.value), "waiting",
-	    x == NULL, "ambries", ambries != NULL ? json_ambries(ambries, own) : json_null());
+	return json_pack("{s:o, s:b, s:o}", "flock", report_hex(1, other.value), "waiting", waiting,
+	    "ambries", ambries != NULL ? json_ambries(ambries, own) : json_null());
 }
 
 json_t *
