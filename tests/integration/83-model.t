@@ -6,7 +6,7 @@
 # does the same again, as far as the machine keeps time.
 #
 # On loopback: the service 127.0.0.1, cathedrals 127.0.1.1, 127.0.2.1, 127.0.3.1
-TEST_LIMIT=${TEST_LIMIT:-$((240 + ${OPERATIONS:-1000} / 4))}
+TEST_LIMIT=${TEST_LIMIT:-$((240 + ${OPERATIONS:-3000} / 4))}
 . "$(dirname "$0")/lib.sh"
 
 for name in reliquary-api cathedral-sync cathedral test-model; do

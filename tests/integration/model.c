@@ -35,9 +35,9 @@
 #include <cmocka.h>
 
 #define SITES       3
-#define OPERATIONS  1000
+#define OPERATIONS  3000
 #define EACH        250 /* operations between two comparisons */
-#define KILL_ONE_IN 20
+#define KILL_ONE_IN 12
 #define AWAY_MOST   30 /* operations that a killed program is away for, at most */
 #define MOMENT_US   4000
 #define LISTEN      "127.0.0.1:8080"

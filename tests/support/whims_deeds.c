@@ -18,6 +18,8 @@
 #define MBIT_MOST 25
 #define EXTRAS    4 /* cathedrals that nobody runs */
 #define DAYS_MOST 40
+#define CROWD     100
+#define CROWDED   300
 
 #define ID    "printf('%016x', f.id)"
 #define OWNED "SELECT a.share_id, " ID " FROM flocks f JOIN accounts a ON a.id = f.account"
@@ -250,17 +252,23 @@ upload(struct whims *w, const struct picked *of, const char *path, const struct 
 }
 
 static enum outcome
-flock_upload(struct whims *w, struct truth *t)
+upload_own(struct whims *w, const struct picked *of)
 {
 	struct flock_id id = { 0 };
-	struct picked of;
 
-	if (!whims_pick(w, t, OWNED, &of))
-		return NOTHING_TO_DO;
-	hex_u64(&id.value, of.words[1], UINT64_MAX);
+	hex_u64(&id.value, of->words[1], UINT64_MAX);
 	bundle_rename(&w->bundle, id);
 	bundle_renumber(&w->bundle, (uint32_t)random_u64(&w->random));
-	return upload(w, &of, path_of("/v1/flocks/%s/ambry", of.words[1]), &w->bundle, of.words[1]);
+	return upload(
+	    w, of, path_of("/v1/flocks/%s/ambry", of->words[1]), &w->bundle, of->words[1]);
+}
+
+static enum outcome
+flock_upload(struct whims *w, struct truth *t)
+{
+	struct picked of;
+
+	return whims_pick(w, t, OWNED, &of) ? upload_own(w, &of) : NOTHING_TO_DO;
 }
 
 /* ---- devices ---- */
@@ -298,40 +306,75 @@ device_join(struct whims *w, struct truth *t)
 	return outcome;
 }
 
-/* With a key that is made for it: two requests. */
+/* A key for so many devices of the flock that was picked. */
 static enum outcome
-device_enrol(struct whims *w, struct truth *t)
+enrolment(struct whims *w, const struct picked *of, unsigned uses, char key[static 65])
 {
-	struct ask a = { .method = "POST", .json = "{}" };
-	char json[200], key[65] = "";
-	struct picked of;
+	struct ask a = { .method = "POST", .token = whims_token(w, of->words[0]) };
 	enum outcome outcome;
+	char json[32];
 	struct got got;
 
-	if (!whims_pick(w, t, OWNED, &of))
-		return NOTHING_TO_DO;
-	a.path = path_of("/v1/flocks/%s/enrolments", of.words[1]);
-	a.token = whims_token(w, of.words[0]);
 	if (a.token == NULL)
 		return NOTHING_TO_DO;
+	snprintf(json, sizeof(json), "{\"uses\": %u}", uses);
+	a.json = json;
+	a.path = path_of("/v1/flocks/%s/enrolments", of->words[1]);
 	outcome = whims_ask(w, &a, &got);
 	if (outcome == DONE)
-		snprintf(key, sizeof(key), "%s", got_text(&got, "enrolment_key"));
+		snprintf(key, 65, "%s", got_text(&got, "enrolment_key"));
 	got_free(got);
-	if (outcome != DONE)
-		return outcome;
-	a = (struct ask){ .method = "POST",
-		.path = path_of("/v1/flocks/%s/devices", of.words[1]),
+	return outcome;
+}
+
+static enum outcome
+enrol(struct whims *w, const char *flock, const char *key)
+{
+	char json[200];
+	struct ask a = { .method = "POST",
+		.path = path_of("/v1/flocks/%s/devices", flock),
 		.json = join_json(w, key, json) };
-	outcome = whims_ask(w, &a, &got);
+	struct got got;
+	enum outcome outcome = whims_ask(w, &a, &got);
+
 	if (outcome == DONE) {
-		struct promise p = promise(OF_DEVICE, of.words[1], got_text(&got, "cathedral_id"),
-		    got_text(&got, "device_kek"));
+		struct promise p = promise(
+		    OF_DEVICE, flock, got_text(&got, "cathedral_id"), got_text(&got, "device_kek"));
 
 		whims_settle(w, DONE, &p);
 	}
 	got_free(got);
 	return outcome;
+}
+
+static enum outcome
+device_enrol(struct whims *w, struct truth *t)
+{
+	struct picked of;
+	enum outcome outcome;
+	char key[65];
+
+	if (!whims_pick(w, t, OWNED, &of))
+		return NOTHING_TO_DO;
+	outcome = enrolment(w, &of, 1, key);
+	return outcome == DONE ? enrol(w, of.words[1], key) : outcome;
+}
+
+/* So many that what there is does not fit a page of the feed, as long as there are few others. */
+static enum outcome
+device_crowd(struct whims *w, struct truth *t)
+{
+	enum outcome outcome;
+	char devices[TRUTH_TEXT], key[65];
+	struct picked of;
+
+	truth_text(t, "SELECT count(*) FROM devices", 0, 0, devices);
+	if (strtoul(devices, NULL, 10) > CROWDED || !whims_pick(w, t, OWNED, &of))
+		return NOTHING_TO_DO;
+	outcome = enrolment(w, &of, CROWD, key);
+	for (unsigned n = 0; n < CROWD && outcome == DONE; n++)
+		outcome = enrol(w, of.words[1], key);
+	return outcome == DONE ? upload_own(w, &of) : outcome;
 }
 
 /* Sometimes with a number that is asked for, which may be taken. */
@@ -575,6 +618,7 @@ const struct whim whim_kinds[] = {
 	{ "flock: upload", flock_upload, 5 },
 	{ "device: join", device_join, 30 },
 	{ "device: enrol", device_enrol, 12 },
+	{ "device: a crowd", device_crowd, 2 },
 	{ "device: approve", device_approve, 30 },
 	{ "device: cap", device_cap, 12 },
 	{ "device: new secret", device_secret, 5 },
