@@ -12,6 +12,7 @@
  * Its files are in the folder that it is started in, by whom its programs are to be.
  */
 #include "base/clock.h"
+#include "tests/support/api.h"
 #include "tests/support/players.h"
 #include "tests/support/portrait.h"
 #include "tests/support/seed.h"
@@ -28,29 +29,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#define SITES       3
-#define OPERATIONS  3000
-#define EACH        250 /* operations between two comparisons */
-#define KILL_ONE_IN 12
-#define AWAY_MOST   30 /* operations that a killed program is away for, at most */
-#define MOMENT_US   4000
-#define LISTEN      "127.0.0.1:8080"
-#define START_MS    20000
-#define SAME_MS     90000 /* until all know the same */
-#define SHOWN       20    /* differences of one cathedral */
+#define SITES          3
+#define OPERATIONS     3000
+#define EACH           250 /* operations between two comparisons */
+#define KILL_ONE_IN    12
+#define AWAY_MOST      30 /* operations that a killed program is away for, at most */
+#define MOMENT_US      4000
+#define START_MOST_MS  40
+#define BACKUP_ONE_IN  60
+#define RESTORE_ONE_IN 250
+#define LISTEN         "127.0.0.1:8080"
+#define START_MS       20000
+#define SAME_MS        90000 /* until all know the same */
+#define SHOWN          20    /* differences of one cathedral */
 
 enum { API, SYNCS, CATHEDRALS = SYNCS + SITES, PLAYERS = CATHEDRALS + SITES };
 
 #define DATA     "data"
 #define COMMANDS "commands.log"
+#define BACKUP   "backup.db"
 
-struct site {
+struct post {
 	const char *name; /* and its folder */
 	char registry[32], conf[32], sync_conf[32], token[32];
 	char control[PLAYER_PATH];
@@ -63,11 +67,11 @@ struct scene {
 	struct endpoint at;
 	struct player players[PLAYERS];
 	unsigned back[PLAYERS]; /* operation before which a killed one is started again */
-	struct site sites[SITES];
+	struct post sites[SITES];
 	struct truth truth;
 	struct whims *whims;
-	unsigned operation, kills, removed, slowest_ms;
-	bool passed;
+	unsigned operation, kills, removed, restored, slowest_ms;
+	bool backup, passed;
 };
 
 /* ---- setting up ---- */
@@ -103,7 +107,7 @@ say(struct player *p, const char *const *words, size_t count)
 }
 
 static void
-write_site(const struct site *site, const char *at)
+write_site(const struct post *site, const char *at)
 {
 	char path[32];
 
@@ -119,7 +123,7 @@ write_site(const struct site *site, const char *at)
 }
 
 static void
-name_site(struct site *site, const char *name)
+name_site(struct post *site, const char *name)
 {
 	char folder[PLAYER_PATH / 2];
 
@@ -134,7 +138,7 @@ name_site(struct site *site, const char *name)
 
 /* The command prints {"name": ..., "token": ...}. */
 static void
-take_token(const struct site *site)
+take_token(const struct post *site)
 {
 	json_t *doc = json_load_file(site->token, 0, NULL);
 	char value[64];
@@ -147,7 +151,7 @@ take_token(const struct site *site)
 }
 
 static void
-make_site(struct site *site, unsigned n)
+make_site(struct post *site, unsigned n)
 {
 	char at[32];
 
@@ -163,16 +167,17 @@ make_site(struct site *site, unsigned n)
 
 /* ---- the programs ---- */
 
+/* Its address is taken before there is a database: one answer is waited for. */
 static bool
-listens(const struct endpoint *at)
+answers(const struct endpoint *at)
 {
-	struct sockaddr_storage to;
-	socklen_t len = endpoint_to_sockaddr(at, &to);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool ok = fd != -1 && connect(fd, (const struct sockaddr *)&to, len) == 0;
+	const struct ask a = { .method = "GET", .path = "/v1/account" };
+	struct http_client c = { .fd = -1 };
+	struct got got = { 0 };
+	bool ok = http_open(&c, at) && ask_on(&c, &a, &got);
 
-	if (fd != -1)
-		close(fd);
+	http_close(&c);
+	got_free(got);
 	return ok;
 }
 
@@ -182,7 +187,7 @@ start_api(struct scene *s)
 	uint64_t end_ns = clock_now().mono_ns + START_MS * NS_PER_MS;
 
 	player_start(&s->players[API]);
-	while (!listens(&s->at)) {
+	while (!answers(&s->at)) {
 		player_check(&s->players[API]);
 		if (clock_now().mono_ns > end_ns)
 			fail_msg("the service does not answer");
@@ -214,10 +219,11 @@ struct doom {
 	bool who[PLAYERS];
 	int removes; /* the registry of that site; -1: none */
 	bool with_key;
+	bool again; /* they are killed once more as they start */
 };
 
 static void
-remove_registry(const struct site *site, bool with_key)
+remove_registry(const struct post *site, bool with_key)
 {
 	static const char *const names[] = { "", "-shm", "-wal", ".key" };
 	char path[64];
@@ -242,21 +248,13 @@ doom_run(void *arg)
 	return NULL;
 }
 
-/*
- * With its key file only when nobody writes: a program that makes a new file at that moment would
- * go by a key that is about to go.
- */
 static void
 doom_registry(struct doom *d, struct random *r)
 {
-	struct scene *s = d->s;
-
 	d->removes = (int)random_below(r, SITES);
 	d->with_key = random_below(r, 2) == 0;
-	if (d->with_key || random_below(r, 2) == 0)
-		d->who[SYNCS + d->removes] = s->players[SYNCS + d->removes].pid != 0;
-	if (random_below(r, 2) == 0)
-		d->who[CATHEDRALS + d->removes] = s->players[CATHEDRALS + d->removes].pid != 0;
+	d->who[SYNCS + d->removes] = random_below(r, 2) == 0;
+	d->who[CATHEDRALS + d->removes] = random_below(r, 2) == 0;
 }
 
 /* Drawn the same whether or not a program runs just now: so it is the seed's. */
@@ -268,6 +266,7 @@ doom_plan(struct doom *d)
 	unsigned site = random_below(r, SITES);
 
 	d->moment_us = random_below(r, MOMENT_US);
+	d->again = random_below(r, 3) == 0;
 	if (kind == 19) /* a power cut: all that runs */
 		memset(d->who, true, sizeof(d->who));
 	else if (kind < 7 || kind == 17)
@@ -280,6 +279,26 @@ doom_plan(struct doom *d)
 		doom_registry(d, r);
 	for (int n = 0; n < PLAYERS; n++)
 		d->who[n] = d->who[n] && d->s->players[n].pid != 0;
+}
+
+/* What it makes as it starts is half there. */
+static void
+kill_as_they_start(struct doom *d)
+{
+	struct scene *s = d->s;
+	uint32_t ms = random_below(&s->random, START_MOST_MS);
+
+	for (int n = 0; n < PLAYERS; n++) {
+		if (d->who[n])
+			player_start(&s->players[n]);
+	}
+	pause_ms(ms);
+	for (int n = 0; n < PLAYERS; n++) {
+		if (!d->who[n])
+			continue;
+		player_kill(&s->players[n]);
+		s->kills++;
+	}
 }
 
 static void
@@ -299,6 +318,32 @@ doom_settle(struct doom *d)
 		remove_registry(&s->sites[d->removes], d->with_key);
 		s->removed++;
 	}
+	if (d->again)
+		kill_as_they_start(d);
+}
+
+/* ---- backups ---- */
+
+static void
+back_up(struct scene *s)
+{
+	assert_true(whims_command(DATA, (const char *[]){ "backup", BACKUP }, 2, COMMANDS));
+	s->backup = true;
+}
+
+/* Nothing counts that was said since the backup. */
+static void
+restore(struct scene *s)
+{
+	if (!s->backup)
+		return;
+	player_kill(&s->players[API]);
+	truth_close(&s->truth);
+	assert_true(whims_command(DATA, (const char *[]){ "restore", BACKUP }, 2, COMMANDS));
+	truth_open(&s->truth, DATA);
+	whims_forget_all(s->whims);
+	s->restored++;
+	start_api(s);
 }
 
 static void
@@ -309,6 +354,10 @@ operate(struct scene *s)
 	pthread_t thread;
 
 	bring_back(s, false);
+	if (random_below(&s->random, BACKUP_ONE_IN) == 0)
+		back_up(s);
+	if (random_below(&s->random, RESTORE_ONE_IN) == 0)
+		restore(s);
 	if (doomed) {
 		doom_plan(&d);
 		assert_int_equal(pthread_create(&thread, NULL, doom_run, &d), 0);
@@ -324,7 +373,7 @@ operate(struct scene *s)
 
 /* Up to which change registry.db says that it knows all; false with the reason. */
 static bool
-read_registry(const struct site *site, struct known *ret, uint64_t *until, struct fault *why)
+read_registry(const struct post *site, struct known *ret, uint64_t *until, struct fault *why)
 {
 	char key[64];
 	const struct registry_db_options o = { .path = site->registry, .key = key };
@@ -347,7 +396,7 @@ read_registry(const struct site *site, struct known *ret, uint64_t *until, struc
 
 /* A line of its own for each thing that is other than the database says; 0: all is the same. */
 static unsigned
-site_differs(const struct site *site, const struct known *want, uint64_t number, unsigned most)
+site_differs(const struct post *site, const struct known *want, uint64_t number, unsigned most)
 {
 	json_t *expected = portrait_of_known(want, &site->at), *got;
 	struct known held = { .given = 0 };
@@ -438,8 +487,9 @@ every_cathedral_knows_what_the_database_says(void **state)
 			check(s);
 	}
 	check(s);
-	printf("# %u registries removed, %u ms at most until all was the same\n", s->removed,
-	    s->slowest_ms);
+	printf(
+	    "# %u registries removed, %u backups restored, %u ms at most until all was the same\n",
+	    s->removed, s->restored, s->slowest_ms);
 	assert_true(whims_tell(s->whims) > wanted / 2);
 	for (int n = PLAYERS - 1; n >= 0; n--) {
 		if (!player_end(&s->players[n]))
@@ -462,7 +512,7 @@ name_players(struct scene *s)
 	name_player(s, API, "api", "");
 	say(&s->players[API], api, sizeof(api) / sizeof(api[0]));
 	for (int n = 0; n < SITES; n++) {
-		const struct site *site = &s->sites[n];
+		const struct post *site = &s->sites[n];
 		const char *const sync[] = { "cathedral-sync", "-c", site->sync_conf };
 		const char *const cathedral[] = { "cathedral", "-c", site->conf };
 

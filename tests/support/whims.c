@@ -101,12 +101,17 @@ bool
 whims_command(const char *data, const char *const *words, size_t count, const char *output)
 {
 	const char *argv[COMMAND_WORDS] = { "reliquary-api", "--data", data };
+	struct player said = { .name = "command" };
 	int status;
 
 	assert_true(count + 4 <= COMMAND_WORDS);
 	memcpy(&argv[3], words, count * sizeof(words[0]));
 	status = player_run(argv, output);
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return true;
+	snprintf(said.log, sizeof(said.log), "%s", output);
+	player_show(&said);
+	return false;
 }
 
 void
@@ -152,6 +157,12 @@ whims_forget_kind(struct whims *w, enum promise_kind kind)
 		if (w->promises[n].kind == kind)
 			drop(w, &w->promises[n]);
 	}
+}
+
+void
+whims_forget_all(struct whims *w)
+{
+	w->promise_count = 0;
 }
 
 void

@@ -30,6 +30,9 @@ const char *whims_last(const struct whims *w);
 /* All that was acknowledged is in the database. */
 void whims_check(struct whims *w, struct truth *t);
 
+/* An older database took the place of this one. */
+void whims_forget_all(struct whims *w);
+
 /* How often what was done, as diagnostics; returns how many were acknowledged. */
 unsigned whims_tell(const struct whims *w);
 
