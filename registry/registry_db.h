@@ -9,7 +9,8 @@
  * and stands in every row that changed in it.
  *
  * Secrets of devices are sealed under a key file beside it (database/vault.h): a copy of the file
- * alone, in a backup, opens nothing.  Both can be thrown away at any time: all of it comes again.
+ * alone, in a backup, opens nothing.  The file can be thrown away at any time, and both while
+ * nobody writes: all of it comes again.
  */
 #ifndef REGISTRY_REGISTRY_DB_H
 #define REGISTRY_REGISTRY_DB_H

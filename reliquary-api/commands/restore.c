@@ -58,11 +58,21 @@ find_key(struct restoring *r, struct fault *why)
 	return o->vault != NULL;
 }
 
+/* Whoever knows its changes, or those that came after it was copied, begins anew. */
+static enum store_result
+part_with_the_past(struct session *s, void *arg)
+{
+	struct office *o = arg;
+	enum store_result result = change_leap(s);
+
+	return result == STORE_OK ? store_rename(s, &o->random) : result;
+}
+
 /* The copy is sound, goes with our key, and its bundles are there. */
 static bool
 check_fresh(struct restoring *r, struct session *session, struct fault *why)
 {
-	const struct office *o = r->office;
+	struct office *o = r->office;
 	const char *from = exists(r->bundles) ? r->bundles : o->bundles;
 
 	if (!store_check(session, why))
@@ -71,7 +81,8 @@ check_fresh(struct restoring *r, struct session *session, struct fault *why)
 	    !copies_put_bundles(session, from, o->bundles, &r->count, why))
 		return false;
 	if (r->count.missing == 0)
-		return office_result(change_leap(session), "database", r->file, why);
+		return office_result(
+		    store_atomically(session, part_with_the_past, o), "database", r->file, why);
 	return fault_set(why, "%s: %" PRIu64 " bundle%s of the backup %s not there", r->bundles,
 	    r->count.missing, r->count.missing == 1 ? "" : "s",
 	    r->count.missing == 1 ? "is" : "are");

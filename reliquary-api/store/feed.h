@@ -34,7 +34,8 @@ enum store_result change_forget(struct session *s, uint64_t number);
 
 /*
  * For a copy of the past that takes the place of what cathedrals have heard from: numbers go on far
- * ahead, and those before are forgotten, so that all of them begin anew.
+ * ahead, and those before are forgotten, so that all of them begin anew.  Restored twice, it gives
+ * the same numbers twice: store_rename() tells those apart who say whose numbers they know.
  */
 enum store_result change_leap(struct session *s);
 

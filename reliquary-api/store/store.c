@@ -64,22 +64,40 @@ fact_set(struct session *s, const char *name, const char *value)
 	return result == STORE_NONE ? STORE_CONFLICT : result;
 }
 
+/* Text of ID_BYTES random ones. */
+static char *
+id_draw(struct random *random, char out[static 2 * ID_BYTES + 1])
+{
+	uint8_t bytes[ID_BYTES];
+
+	random_bytes(random, bytes, sizeof(bytes));
+	return hex_encode(out, bytes, sizeof(bytes));
+}
+
+enum store_result
+store_rename(struct session *s, struct random *random)
+{
+	static const char sql[] = "UPDATE facts SET value = ? WHERE name = 'id'";
+	struct query q = query_begin(s, sql);
+	char id[2 * ID_BYTES + 1];
+
+	query_text(&q, id_draw(random, id));
+	return query_run(&q);
+}
+
 /* The database's own name, drawn once in its life. */
 static bool
 store_name(struct store *s, struct random *random, struct fault *why)
 {
 	struct session *session = session_open_writer(s, why);
 	char id[STORE_LABEL], fresh[2 * ID_BYTES + 1];
-	uint8_t bytes[ID_BYTES];
 	enum store_result result;
 
 	if (session == NULL)
 		return false;
 	result = fact_get(session, "id", id);
-	if (result == STORE_NONE) {
-		random_bytes(random, bytes, sizeof(bytes));
-		result = fact_set(session, "id", hex_encode(fresh, bytes, sizeof(bytes)));
-	}
+	if (result == STORE_NONE)
+		result = fact_set(session, "id", id_draw(random, fresh));
 	if (result != STORE_OK && result != STORE_CONFLICT)
 		connection_fault(why, session->db, s->database.path);
 	session_close(session);

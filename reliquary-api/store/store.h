@@ -64,4 +64,11 @@ enum store_result store_touch(struct session *s);
 enum store_result fact_get(struct session *s, const char *name, char out[static STORE_LABEL]);
 enum store_result fact_set(struct session *s, const char *name, const char *value); /* once */
 
+/*
+ * Draws another "id".  For a copy of the past that takes the place of a database: numbers of
+ * changes will be given once more, for other changes, so who knows the old ones must not go on from
+ * them.
+ */
+enum store_result store_rename(struct session *s, struct random *random);
+
 #endif

@@ -76,7 +76,7 @@ struct scene {
 
 /* ---- setting up ---- */
 
-static void
+static void __attribute__((format(printf, 2, 3)))
 write_file(const char *path, const char *format, ...)
 {
 	FILE *f = fopen(path, "we");
@@ -248,12 +248,13 @@ doom_run(void *arg)
 	return NULL;
 }
 
+/* With its key file only when nobody writes: who makes a new one would go by a key that goes. */
 static void
 doom_registry(struct doom *d, struct random *r)
 {
 	d->removes = (int)random_below(r, SITES);
 	d->with_key = random_below(r, 2) == 0;
-	d->who[SYNCS + d->removes] = random_below(r, 2) == 0;
+	d->who[SYNCS + d->removes] = random_below(r, 2) == 0 || d->with_key;
 	d->who[CATHEDRALS + d->removes] = random_below(r, 2) == 0;
 }
 

@@ -151,6 +151,24 @@ it_bears_one_name_for_ever(void **state)
 	assert_int_equal(fact(t.reader, "vault"), STORE_OK);
 }
 
+/* Unless it takes the place of another one: then by a name that none had. */
+static void
+a_copy_gets_another_name(void **state)
+{
+	char first[STORE_LABEL], second[STORE_LABEL], third[STORE_LABEL];
+
+	(void)state;
+	assert_int_equal(fact_get(t.reader, "id", first), STORE_OK);
+	assert_int_equal(store_rename(t.writer, &t.random), STORE_OK);
+	assert_int_equal(fact_get(t.reader, "id", second), STORE_OK);
+	assert_int_equal(strlen(second), 32);
+	assert_string_not_equal(first, second);
+	assert_int_equal(store_rename(t.writer, &t.random), STORE_OK);
+	test_store_again(&t);
+	assert_int_equal(fact_get(t.reader, "id", third), STORE_OK);
+	assert_string_not_equal(second, third);
+}
+
 static void
 a_reader_cannot_write(void **state)
 {
@@ -512,6 +530,7 @@ main(void)
 		IN_PLACE(the_file_is_its_folders_owners),
 		IN_PLACE(sessions_are_set_up),
 		IN_PLACE(it_bears_one_name_for_ever),
+		IN_PLACE(a_copy_gets_another_name),
 		IN_PLACE(a_reader_cannot_write),
 		IN_PLACE(what_is_committed_is_kept),
 		IN_PLACE(steps_are_undone_one_by_one),
