@@ -302,7 +302,9 @@ test_summary(void **state)
 {
 	const struct registry_counts before = { .flocks = 3, .devices = 10, .peers = 2 };
 	const struct registry_counts after = { .flocks = 1, .devices = 12, .xflocks = 1 };
-	const struct registry_counts most = { SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, 0, 0, 0 };
+	const struct registry_counts most = {
+		.flocks = SIZE_MAX, .devices = SIZE_MAX, .xflocks = SIZE_MAX, .peers = SIZE_MAX
+	};
 	const struct registry_counts none = { 0 };
 	char text[RELOAD_TEXT];
 
