@@ -39,6 +39,7 @@
 #define EACH           250 /* operations between two comparisons */
 #define KILL_ONE_IN    12
 #define AWAY_MOST      30 /* operations that a killed program is away for, at most */
+#define STARTING       50 /* operations after which a program has started for sure */
 #define MOMENT_US      4000
 #define START_MOST_MS  40
 #define BACKUP_ONE_IN  60
@@ -66,7 +67,8 @@ struct scene {
 	struct random random; /* of the kills */
 	struct endpoint at;
 	struct player players[PLAYERS];
-	unsigned back[PLAYERS]; /* operation before which a killed one is started again */
+	unsigned back[PLAYERS];  /* operation before which a killed one is started again */
+	unsigned since[PLAYERS]; /* which it was started before */
 	struct post sites[SITES];
 	struct truth truth;
 	struct whims *whims;
@@ -208,6 +210,7 @@ bring_back(struct scene *s, bool all)
 			start_api(s);
 		else
 			player_start(p);
+		s->since[n] = s->operation;
 	}
 }
 
@@ -248,13 +251,21 @@ doom_run(void *arg)
 	return NULL;
 }
 
-/* With its key file only when nobody writes: who makes a new one would go by a key that goes. */
+/*
+ * Who writes is killed with it when its key file goes, too, since it would make a new one that goes
+ * by the key of the old; and when it has just started, since it ends when a file goes while it is
+ * opened for the first time.
+ */
 static void
 doom_registry(struct doom *d, struct random *r)
 {
+	const struct scene *s = d->s;
+	bool starts;
+
 	d->removes = (int)random_below(r, SITES);
 	d->with_key = random_below(r, 2) == 0;
-	d->who[SYNCS + d->removes] = random_below(r, 2) == 0 || d->with_key;
+	starts = s->operation < s->since[SYNCS + d->removes] + STARTING;
+	d->who[SYNCS + d->removes] = random_below(r, 2) == 0 || d->with_key || starts;
 	d->who[CATHEDRALS + d->removes] = random_below(r, 2) == 0;
 }
 
