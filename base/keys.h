@@ -28,6 +28,11 @@ struct offer_key {
 	uint8_t bytes[32];
 };
 
+/* Seals exactly one letter between cathedrals. */
+struct letter_key {
+	uint8_t bytes[32];
+};
+
 /* Masks packets between one device and its cathedrals, or between cathedrals. */
 struct shroud_key {
 	uint8_t bytes[32];

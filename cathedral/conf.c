@@ -109,6 +109,11 @@ const struct conf_option conf_options[] = {
 	    .help = "32 bytes that all cathedrals of a federation share" },
 	{ "p2p_sync", FLAG(p2p_sync), .fallback = "no", .arguments = "yes|no",
 	    .help = "tell other cathedrals where devices can be reached directly, and believe theirs" },
+	{ "federation_letters", FLAG(federation_letters), .fallback = "yes", .arguments = "yes|no",
+	    .help = "many announcements in one packet, to cathedrals that know how to read them" },
+	{ "federation_refresh", UINT(federation_refresh, 3, 40), .fallback = "40",
+	    .arguments = "SECONDS",
+	    .help = "other cathedrals hear again of what did not change before that is over" },
 	{ "mtu", UINT(mtu, 576, 1523), .fallback = "1472", .arguments = "BYTES",
 	    .help = "shrouded packets stay below it" },
 	{ "sender_check", FLAG(sender_check), .fallback = "yes", .arguments = "yes|no",
@@ -212,6 +217,8 @@ finish(struct conf *c, struct fault *why)
 	if (!conf_finish_listeners(c, why))
 		return false;
 	s->mtu = c->mtu;
+	s->letters = c->federation_letters;
+	s->refresh_s = (uint32_t)c->federation_refresh;
 	s->p2p_sync = c->p2p_sync;
 	s->sender_check = c->sender_check;
 	s->offer_rate = (uint32_t)c->offer_rate;

@@ -48,9 +48,10 @@ struct conf {
 	struct endpoint metrics; /* port 0: none */
 	enum log_level log_level;
 	bool sandbox, merge;
-	bool sender_check, p2p_sync;
+	bool sender_check, p2p_sync, federation_letters;
 	bool tfc;         /* means nothing to a cathedral */
 	uint64_t workers; /* 0: as many as there are CPUs */
+	uint64_t federation_refresh;
 	uint64_t mtu, socket_buffer, lookup_percent;
 	uint64_t spin; /* microseconds */
 	uint64_t tunnels_max, liturgies_max, identities_max, replays_max, lookups_max;

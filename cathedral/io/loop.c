@@ -68,6 +68,7 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	site_sweep(l->world.site, clock_now().mono_ns);
+	pipeline_greet(l->pipeline, clock_now());
 	reload_settle(l->reload);
 }
 

@@ -21,6 +21,7 @@
 
 #define SOURCES_MAX (2 * LISTENERS_MAX)
 #define BEAT_MS     1000
+#define TICK_MS     50 /* while something waits in the pipeline */
 
 struct worker {
 	pthread_t thread;
@@ -53,6 +54,13 @@ serve(struct worker *w, struct source *s)
 	} while (batch_has_left(w->batch) || (served < PACKETS_A_TURN && batch_has_more(w->batch)));
 }
 
+/* What waits does not wait much longer than it should; most of the time nothing does. */
+static int
+patience_ms(const struct worker *w)
+{
+	return pipeline_due_ns(w->pipeline) == UINT64_MAX ? BEAT_MS : TICK_MS;
+}
+
 /*
  * Waking a thread takes longer than relaying a packet: who knows that the next one is not far looks
  * again for a while before it goes to sleep.
@@ -66,19 +74,21 @@ wait_for_events(struct worker *w, struct epoll_event *events)
 	while (n == 0 && clock_now().mono_ns < until)
 		n = epoll_wait(w->epoll, events, SOURCES_MAX + 1, 0);
 	if (n == 0)
-		n = epoll_wait(w->epoll, events, SOURCES_MAX + 1, BEAT_MS);
+		n = epoll_wait(w->epoll, events, SOURCES_MAX + 1, patience_ms(w));
 	return n;
 }
 
-/* Goes round: every second, with or without packets. */
+/* Goes round: every second, with or without packets; oftener while something waits. */
 static void
 beat(struct worker *w, bool busy)
 {
-	uint64_t now_ns = clock_now().mono_ns;
+	struct instant now = clock_now();
 
-	atomic_store_explicit(&w->beat_ns, now_ns, memory_order_relaxed);
+	atomic_store_explicit(&w->beat_ns, now.mono_ns, memory_order_relaxed);
 	if (busy)
-		w->busy_ns = now_ns;
+		w->busy_ns = now.mono_ns;
+	if (pipeline_due_ns(w->pipeline) <= now.mono_ns)
+		pipeline_tick(w->pipeline, now);
 }
 
 static void *

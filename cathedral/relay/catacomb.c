@@ -2,6 +2,7 @@
 #include "cathedral/relay/catacomb.h"
 
 #include "cathedral/relay/info.h"
+#include "cathedral/relay/letters.h"
 #include "cathedral/relay/offers.h"
 #include "protocol/crypto/kdf.h"
 #include "protocol/crypto/secret.h"
@@ -10,75 +11,131 @@
 
 /* ---- telling ---- */
 
-/* Sealed once; each cathedral's copy gets a shroud of its own. */
-static void
-tell_all(struct pipeline *p, const struct offer_header *header, const struct envelope *e)
-{
-	const struct registry_federation *f = registry_federation(p->registry);
-	uint8_t sealed[OFFER_SIZE];
-	struct offer_key key;
-	size_t count;
-	const struct registry_peer *peers = registry_peers(p->registry, &count);
-
-	offer_key_catacomb(&key, &f->secret, header->seed, header->flock_src);
-	envelope_seal(sealed, header, e, &key);
-	secret_wipe(&key, sizeof(key));
-	for (size_t n = 0; n < count; n++) {
-		struct packet *pkt = outbox_answer(p->outbox);
-
-		memcpy(pkt->head, sealed, sizeof(sealed));
-		pkt->len = sizeof(sealed);
-		pkt->to = peers[n].at;
-		pkt->to_listener = 0;
-		pkt->to_mask = p->site->options.listeners[0].shrouded ? &f->mask : NULL;
-		pkt->below = p->site->options.mtu;
-	}
-	stats_add(&p->stats->federated_out, count);
-}
-
 static bool
-nobody_to_tell(const struct pipeline *p)
+is_meant(const struct pipeline *p, const struct registry_peer *peer, enum tell tell)
 {
-	size_t count;
-
-	registry_peers(p->registry, &count);
-	return count == 0 || !registry_federation(p->registry)->present;
+	return tell != TELL_LATE || peer_is_late(peer->stats, p->now.mono_ns);
 }
 
-void
-catacomb_tell(struct pipeline *p, const struct envelope *e, struct flock_id src,
-    struct flock_id dst, struct device_id device)
+static void
+seal(struct pipeline *p, uint8_t out[static OFFER_SIZE], const struct announcement *a)
 {
 	struct offer_header header = {
 		.magic = MAGIC_CATACOMB,
-		.flock_src = src,
-		.flock_dst = dst,
-		.spi = device.value,
+		.flock_src = a->src,
+		.flock_dst = a->dst,
+		.spi = a->device.value,
 	};
+	struct offer_key key;
 
-	if (nobody_to_tell(p))
-		return;
 	random_bytes(&p->random, header.seed, sizeof(header.seed));
-	tell_all(p, &header, e);
+	offer_key_catacomb(
+	    &key, &registry_federation(p->registry)->secret, header.seed, header.flock_src);
+	envelope_seal(out, &header, a->envelope, &key);
+	secret_wipe(&key, sizeof(key));
+}
+
+static void
+count(struct stats *stats, enum tell tell)
+{
+	switch (tell) {
+	case TELL_CHANGE:
+		stats_add(&stats->told_changes, 1);
+		break;
+	case TELL_AGAIN:
+		stats_add(&stats->told_again, 1);
+		break;
+	case TELL_REFRESH:
+		stats_add(&stats->told_refreshes, 1);
+		break;
+	case TELL_LATE:
+		stats_add(&stats->told_late, 1);
+		break;
+	case TELL_NOBODY:
+		break;
+	}
+}
+
+/*
+ * By letter to those who read letters, as an offer of its own to the others: sealed once, each
+ * cathedral's copy under a shroud of its own.
+ */
+void
+catacomb_tell(struct pipeline *p, const struct announcement *a)
+{
+	size_t peer_count, told = 0;
+	const struct registry_peer *peers = registry_peers(p->registry, &peer_count);
+	uint8_t sealed[OFFER_SIZE];
+	bool by_letter = false;
+
+	if (peer_count == 0 || !registry_federation(p->registry)->present)
+		return;
+	for (size_t n = 0; n < peer_count; n++) {
+		if (!is_meant(p, &peers[n], a->tell))
+			continue;
+		if (peer_speaks(peers[n].stats, p->now.mono_ns)) {
+			by_letter = true;
+			continue;
+		}
+		if (told++ == 0)
+			seal(p, sealed, a);
+		memcpy(catacomb_packet(p, &peers[n], sizeof(sealed))->head, sealed, sizeof(sealed));
+	}
+	count(p->stats, a->tell);
+	stats_add(&p->stats->federated_out, told);
+	if (by_letter)
+		letters_add(p, a);
+}
+
+struct packet *
+catacomb_packet(struct pipeline *p, const struct registry_peer *peer, size_t len)
+{
+	struct packet *pkt = outbox_answer(p->outbox);
+
+	pkt->len = len;
+	pkt->to = peer->at;
+	pkt->to_listener = 0;
+	pkt->to_mask =
+	    p->site->options.listeners[0].shrouded ? &registry_federation(p->registry)->mask : NULL;
+	pkt->below = p->site->options.mtu;
+	return pkt;
 }
 
 void
-catacomb_tell_p2p(struct pipeline *p, const struct tunnel_key *key, struct device_id device,
-    const struct endpoint *at, bool usable)
+catacomb_tell_p2p(struct pipeline *p, const struct announcement *info, const struct place *place)
 {
 	struct offer o = { .type = OFFER_P2P_INFO, .timestamp = (uint64_t)p->now.wall_s };
+	struct announcement a = *info;
 	struct envelope e;
 
-	if (nobody_to_tell(p))
+	/* Nothing is told of it that could have been lost. */
+	if (!p->site->options.p2p_sync && info->tell == TELL_REFRESH)
 		return;
-	o.p2p.tunnel.value = key->id;
-	if (p->site->options.p2p_sync && endpoint_is_ipv4(at)) {
-		endpoint_ipv4(at, o.p2p.ip);
-		o.p2p.port = at->port;
-		o.p2p.flags = usable ? P2P_USABLE : 0;
+	o.p2p.tunnel.value = info->tunnel->id;
+	if (p->site->options.p2p_sync && endpoint_is_ipv4(place->at)) {
+		endpoint_ipv4(place->at, o.p2p.ip);
+		o.p2p.port = place->at->port;
+		o.p2p.flags = place->usable ? P2P_USABLE : 0;
 	}
 	envelope_unsigned(&e, &o, &p->random);
-	catacomb_tell(p, &e, key->src, key->dst, device);
+	a.envelope = &e;
+	a.is_signed = false;
+	catacomb_tell(p, &a);
+}
+
+struct rhythm_terms
+catacomb_rhythm(struct pipeline *p)
+{
+	struct rhythm_terms terms = {
+		.refresh_ns = p->site->options.refresh_s * NS_PER_S,
+		.draw = random_u64(&p->random),
+	};
+	size_t count;
+	const struct registry_peer *peers = registry_peers(p->registry, &count);
+
+	for (size_t n = 0; n < count && !terms.late; n++)
+		terms.late = peer_is_late(peers[n].stats, p->now.mono_ns);
+	return terms;
 }
 
 /* ---- being told ---- */
@@ -151,27 +208,31 @@ hear_p2p(struct pipeline *p, const struct packet *pkt, const struct opened *o)
 	return VERDICT_CONSUMED;
 }
 
-static enum verdict
-catacomb_hear(struct pipeline *p, const struct packet *pkt)
+enum verdict
+catacomb_believe(struct pipeline *p, const struct packet *pkt, const struct opened *o)
 {
-	struct opened o;
-	enum verdict v = offers_open_catacomb(p, pkt, &o);
-
-	if (v != VERDICT_CONSUMED)
-		return v;
-	switch (o.offer.type) {
+	switch (o->offer.type) {
 	case OFFER_INFO:
-		return hear_info(p, pkt, &o);
+		return hear_info(p, pkt, o);
 	case OFFER_LITURGY:
-		return hear_liturgy(p, pkt, &o);
+		return hear_liturgy(p, pkt, o);
 	case OFFER_P2P_INFO:
-		return hear_p2p(p, pkt, &o);
+		return hear_p2p(p, pkt, o);
 	case OFFER_AMBRY:
 	case OFFER_REMEMBRANCE:
 	case OFFER_EXCHANGE:
 		break;
 	}
 	return VERDICT_DROP_BAD_TYPE;
+}
+
+static enum verdict
+catacomb_hear(struct pipeline *p, const struct packet *pkt)
+{
+	struct opened o;
+	enum verdict v = offers_open_catacomb(p, pkt, &o);
+
+	return v == VERDICT_CONSUMED ? catacomb_believe(p, pkt, &o) : v;
 }
 
 enum verdict
@@ -187,7 +248,7 @@ catacomb_handle(struct pipeline *p, struct packet *pkt)
 		return v;
 	}
 	atomic_fetch_add_explicit(&pkt->peer->stats->offers_in, 1, memory_order_relaxed);
-	atomic_store_explicit(&pkt->peer->stats->heard_ns, p->now.mono_ns, memory_order_relaxed);
+	peer_heard_plain(pkt->peer->stats, p->now.mono_ns);
 	stats_add(&p->stats->federated_in, 1);
 	return v;
 }

@@ -8,6 +8,19 @@
 
 #include <string.h>
 
+static struct announcement
+announcement_of(const struct opened *o, struct flock_id dst, enum tell tell)
+{
+	return (struct announcement){
+		.src = o->header.flock_src,
+		.dst = dst,
+		.device = o->party.device->id,
+		.envelope = &o->envelope,
+		.is_signed = true,
+		.tell = tell,
+	};
+}
+
 /* ---- info ---- */
 
 struct info_change {
@@ -35,6 +48,7 @@ info_facts(struct pipeline *p, const struct packet *pkt, const struct opened *o,
 		.listener = pkt->listener,
 		.now_ns = p->now.mono_ns,
 		.p2p_sync = p->site->options.p2p_sync,
+		.rhythm = catacomb_rhythm(p),
 		.has_ambry = head != NULL,
 		.generation = head == NULL ? 0 : head->generation,
 	};
@@ -61,6 +75,21 @@ answer_info(struct pipeline *p, const struct recipient *to, const struct info_ou
 	stats_add(&p->stats->info_answers, 1);
 }
 
+static void
+tell_info(struct pipeline *p, const struct packet *pkt, const struct opened *o,
+    const struct info_outcome *out)
+{
+	struct tunnel_key key =
+	    tunnel_key(o->header.flock_src, o->header.flock_dst, o->offer.info.tunnel);
+	struct announcement a = announcement_of(o, key.dst, out->tell);
+	struct place place = { &pkt->from, out->p2p_usable };
+
+	a.tunnel = &key;
+	a.changes = out->changes;
+	catacomb_tell(p, &a);
+	catacomb_tell_p2p(p, &a, &place);
+}
+
 static enum verdict
 device_info(struct pipeline *p, const struct packet *pkt, const struct opened *o)
 {
@@ -84,10 +113,8 @@ device_info(struct pipeline *p, const struct packet *pkt, const struct opened *o
 		answer_remembrance(p, &to);
 	if (out->ambry)
 		answer_ambry(p, &to, o->header.flock_dst, info->tunnel);
-	if (out->tell) {
-		catacomb_tell(p, &o->envelope, key.src, key.dst, o->party.device->id);
-		catacomb_tell_p2p(p, &key, o->party.device->id, &pkt->from, out->p2p_usable);
-	}
+	if (out->tell != TELL_NOBODY)
+		tell_info(p, pkt, o, out);
 	return v;
 }
 
@@ -117,6 +144,7 @@ device_liturgy(struct pipeline *p, const struct packet *pkt, const struct opened
 		.from = pkt->from,
 		.listener = pkt->listener,
 		.now_ns = p->now.mono_ns,
+		.rhythm = catacomb_rhythm(p),
 	};
 
 	if (!liturgies_hear(p->site->liturgies, &heard, &out))
@@ -126,9 +154,11 @@ device_liturgy(struct pipeline *p, const struct packet *pkt, const struct opened
 		answer_remembrance(p, &to);
 	if (out.answer)
 		answer_liturgy(p, &to, &o->offer.liturgy, &out);
-	if (out.federate)
-		catacomb_tell(
-		    p, &o->envelope, o->header.flock_src, o->header.flock_src, o->party.device->id);
+	if (out.tell != TELL_NOBODY) {
+		struct announcement a = announcement_of(o, o->header.flock_src, out.tell);
+
+		catacomb_tell(p, &a);
+	}
 	return VERDICT_CONSUMED;
 }
 

@@ -2,14 +2,20 @@
 #include "cathedral/relay/info.h"
 
 #define COOLDOWN_NS       (15 * NS_PER_S)
-#define TELL_EVERY_NS     (3 * NS_PER_S)
 #define REMEMBER_EVERY_NS (15 * NS_PER_S)
 #define LEARNED_NS        (15 * NS_PER_S) /* three infos */
 
 static void
+p2p_set_usable(struct tunnel *t, bool usable)
+{
+	t->p2p_news = t->p2p_news || t->p2p_usable != usable;
+	t->p2p_usable = usable;
+}
+
+static void
 p2p_forget(struct tunnel *t, uint64_t now_ns)
 {
-	t->p2p_usable = false;
+	p2p_set_usable(t, false);
 	t->p2p = (struct endpoint){ 0 };
 	t->cooldown_ns = now_ns + COOLDOWN_NS;
 }
@@ -89,6 +95,29 @@ answers_decide(
 		ret->remember = is_due(&t->remembered_ns, REMEMBER_EVERY_NS, f->now_ns);
 }
 
+/*
+ * Whether anything is new of what other cathedrals keep; of the SPI learned before (or 0) that it
+ * is forgotten, which they do when they hear of the tunnel again.
+ */
+static bool
+is_news(const struct tunnel *t, bool new, const struct info_facts *f)
+{
+	bool forgets = t->rx_learned != 0 && f->now_ns >= t->learned_ns + LEARNED_NS;
+
+	return new || forgets || t->federated || t->rx_active != f->info->rx_active ||
+	       t->rx_pending != f->info->rx_pending;
+}
+
+/* The same for where the device can be reached, of which they are told only with p2p sync. */
+static bool
+is_p2p_news(struct tunnel *t, bool moved, const struct info_facts *f)
+{
+	bool news = f->p2p_sync && (t->p2p_news || moved);
+
+	t->p2p_news = false;
+	return news;
+}
+
 void
 info_decide(struct tunnel *t, bool created, const struct info_facts *f, struct info_outcome *ret)
 {
@@ -96,11 +125,13 @@ info_decide(struct tunnel *t, bool created, const struct info_facts *f, struct i
 	bool same_place =
 	    !t->federated && t->listener == f->listener && endpoint_equal(&t->at, &f->from);
 
+	bool news = is_news(t, created || restarted, f);
+
 	*ret = (struct info_outcome){ .created = created, .moved = !created && !same_place };
 	if (created || restarted)
 		p2p_forget(t, f->now_ns);
 	if (ret->moved)
-		t->p2p_usable = false;
+		p2p_set_usable(t, false);
 	t->proven = !ret->moved;
 	t->federated = false;
 	t->generation = f->info->ambry_generation;
@@ -110,8 +141,10 @@ info_decide(struct tunnel *t, bool created, const struct info_facts *f, struct i
 	answers_decide(t, restarted, f, ret);
 	if (ret->answer)
 		peer_decide(t, f, ret);
-	ret->tell = is_due(&t->told_ns, TELL_EVERY_NS, f->now_ns);
+	news = is_p2p_news(t, ret->moved, f) || news;
+	ret->tell = rhythm_next(&t->rhythm, news, f->now_ns, &f->rhythm);
 	ret->p2p_usable = t->p2p_usable;
+	ret->changes = t->rhythm.changes;
 }
 
 void
@@ -123,7 +156,7 @@ info_federated(struct tunnel *t, bool created, const struct info_facts *f)
 	t->federated = true;
 	t->proven = true;
 	t->wants_ambry = false;
-	t->told_ns = 0;
+	t->rhythm = (struct rhythm){ 0 };
 	info_store(t, f);
 }
 
@@ -133,9 +166,10 @@ info_probe(struct tunnel *t, const struct endpoint *from, uint64_t now_ns)
 	if (t->federated)
 		return;
 	if (!endpoint_equal(&t->at, from) || !endpoint_is_ipv4(from)) {
-		t->p2p_usable = false; /* a symmetric NAT, or none that an info answer could name */
+		p2p_set_usable(
+		    t, false); /* a symmetric NAT, or none that an info answer could name */
 	} else if (now_ns >= t->cooldown_ns) {
-		t->p2p_usable = true;
+		p2p_set_usable(t, true);
 		t->p2p = *from;
 	}
 }

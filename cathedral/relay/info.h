@@ -18,6 +18,7 @@ struct info_facts {
 	uint8_t listener;
 	uint64_t now_ns;
 	bool p2p_sync;
+	struct rhythm_terms rhythm;
 	bool has_ambry;      /* a bundle that has not expired ... */
 	uint32_t generation; /* ... of this generation */
 	bool reverse_known;
@@ -33,8 +34,9 @@ struct info_outcome {
 	bool same_address; /* both ends share one external address */
 	bool remember;     /* remembrance */
 	bool ambry;
-	bool tell;       /* other cathedrals */
+	enum tell tell;  /* other cathedrals */
 	bool p2p_usable; /* as is told with it */
+	uint8_t changes; /* of the rhythm, by then */
 };
 
 /* A device's info on the main port.  created: the entry has nothing but key, device and age. */

@@ -77,6 +77,16 @@ check_number(const struct opened *o)
 	return right ? VERDICT_CONSUMED : VERDICT_DROP_NOT_ALLOWED;
 }
 
+static enum verdict
+check_data(struct pipeline *p, struct opened *ret)
+{
+	if (!offer_data_decode(&ret->offer, ret->envelope.data))
+		return VERDICT_DROP_BAD_TYPE;
+	if (!offer_fresh(ret->offer.timestamp, p->now.wall_s))
+		return VERDICT_DROP_STALE;
+	return check_number(ret);
+}
+
 /* What is inside, as far as it costs no more than opening it. */
 static enum verdict
 open_sealed(
@@ -84,11 +94,7 @@ open_sealed(
 {
 	if (!envelope_open(&ret->envelope, pkt->head, pkt->len, key))
 		return VERDICT_DROP_BAD_SEAL;
-	if (!offer_data_decode(&ret->offer, ret->envelope.data))
-		return VERDICT_DROP_BAD_TYPE;
-	if (!offer_fresh(ret->offer.timestamp, p->now.wall_s))
-		return VERDICT_DROP_STALE;
-	return check_number(ret);
+	return check_data(p, ret);
 }
 
 /*
@@ -121,8 +127,8 @@ is_cathedral(const struct pipeline *p, const struct endpoint *at)
 	return false;
 }
 
-static enum verdict
-admit(struct pipeline *p, const struct replay_mark *mark)
+enum verdict
+offers_admit(struct pipeline *p, const struct replay_mark *mark)
 {
 	switch (replay_admit(p->site->replay, mark, p->now.mono_ns)) {
 	case REPLAY_NEW:
@@ -181,11 +187,19 @@ offers_open_device(struct pipeline *p, const struct packet *pkt, struct opened *
 		return VERDICT_DROP_DEVICE_LIMIT;
 	if (!envelope_verify(&ret->envelope, &ret->party.device->cosk))
 		return VERDICT_DROP_BAD_SIGNATURE;
-	v = admit(p, &mark);
+	v = offers_admit(p, &mark);
 	if (v == VERDICT_CONSUMED && pkt->shrouded)
 		identities_prove(
 		    p->site->identities, pkt->shown, &pkt->who, &pkt->from, p->now.mono_ns);
 	return v;
+}
+
+/* A p2p info is the cathedral's own word: its seal is all there is. */
+static bool
+is_vouched_for(const struct opened *o)
+{
+	return o->offer.type == OFFER_P2P_INFO ||
+	       envelope_verify(&o->envelope, &o->party.device->cosk);
 }
 
 enum verdict
@@ -209,9 +223,19 @@ offers_open_catacomb(struct pipeline *p, const struct packet *pkt, struct opened
 	mark = replay_mark(p->site->replay, &ret->header);
 	if (replay_seen(p->site->replay, &mark, p->now.mono_ns))
 		return VERDICT_DROP_REPLAY;
-	/* A p2p info is the cathedral's own word: its seal is all there is. */
-	if (ret->offer.type != OFFER_P2P_INFO &&
-	    !envelope_verify(&ret->envelope, &ret->party.device->cosk))
+	if (!is_vouched_for(ret))
 		return VERDICT_DROP_BAD_SIGNATURE;
-	return admit(p, &mark);
+	return offers_admit(p, &mark);
+}
+
+enum verdict
+offers_check_told(struct pipeline *p, const struct packet *pkt, struct opened *o)
+{
+	enum verdict v = find_party(p, pkt, o);
+
+	if (v == VERDICT_CONSUMED)
+		v = check_data(p, o);
+	if (v == VERDICT_CONSUMED && !is_vouched_for(o))
+		v = VERDICT_DROP_BAD_SIGNATURE;
+	return v;
 }

@@ -22,6 +22,15 @@ struct opened {
 enum verdict offers_open_device(struct pipeline *p, const struct packet *pkt, struct opened *ret);
 enum verdict offers_open_catacomb(struct pipeline *p, const struct packet *pkt, struct opened *ret);
 
+/*
+ * The same for one whose header and envelope are there and known to be from a cathedral, and new:
+ * fills in the rest.
+ */
+enum verdict offers_check_told(struct pipeline *p, const struct packet *pkt, struct opened *o);
+
+/* Remembers what must not be taken a second time. */
+enum verdict offers_admit(struct pipeline *p, const struct replay_mark *mark);
+
 /* What a change of the tunnels came to. */
 enum verdict offers_table_verdict(enum tunnels_result result);
 

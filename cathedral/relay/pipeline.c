@@ -5,6 +5,7 @@
 #include "cathedral/relay/catacomb.h"
 #include "cathedral/relay/device.h"
 #include "cathedral/relay/forward.h"
+#include "cathedral/relay/letters.h"
 #include "cathedral/relay/unshroud.h"
 
 #include <stdlib.h>
@@ -26,7 +27,8 @@ pipeline_create(struct site *site, unsigned slot, struct sender *sender, struct 
 	random_split(&p->random, seed);
 	p->limiter = limiter_create(rate, 2 * rate, seed);
 	p->outbox = outbox_create(sender, &p->random, stats);
-	if (p->limiter == NULL || p->outbox == NULL) {
+	p->letters = letters_create();
+	if (p->limiter == NULL || p->outbox == NULL || p->letters == NULL) {
 		pipeline_destroy(p);
 		return NULL;
 	}
@@ -40,6 +42,7 @@ pipeline_destroy(struct pipeline *p)
 		return;
 	limiter_destroy(p->limiter);
 	outbox_destroy(p->outbox);
+	letters_destroy(p->letters);
 	free(p);
 }
 
@@ -62,6 +65,8 @@ decide(struct pipeline *p, struct packet *pkt)
 		return forward_sacrament(p, pkt);
 	case WIRE_CATACOMB:
 		return catacomb_handle(p, pkt);
+	case WIRE_LETTER:
+		return letters_handle(p, pkt);
 	case WIRE_UNKNOWN:
 		break;
 	}
@@ -98,6 +103,7 @@ run_batch(struct pipeline *p, struct packet *const *packets, size_t count)
 			pkt->verdict = decide(p, pkt);
 		stats_add(&p->stats->verdicts[pkt->verdict], 1);
 	}
+	letters_send(p);
 	outbox_flush(p->outbox);
 }
 
@@ -122,6 +128,30 @@ pipeline_run(struct pipeline *p, struct packet *const *packets, size_t count, st
 	assert(count <= PIPELINE_BATCH);
 	begin(p, now);
 	run_batch(p, packets, count);
+	end(p);
+}
+
+uint64_t
+pipeline_due_ns(const struct pipeline *p)
+{
+	return letters_due_ns(p->letters);
+}
+
+void
+pipeline_tick(struct pipeline *p, struct instant now)
+{
+	begin(p, now);
+	letters_send(p);
+	outbox_flush(p->outbox);
+	end(p);
+}
+
+void
+pipeline_greet(struct pipeline *p, struct instant now)
+{
+	begin(p, now);
+	letters_greet(p);
+	outbox_flush(p->outbox);
 	end(p);
 }
 

@@ -21,12 +21,15 @@
 
 #define PIPELINE_BATCH 64
 
+struct letters;
+
 struct pipeline {
 	_Alignas(64) struct site *site; /* no line of the cache is another thread's, too */
 	unsigned slot;                  /* of publish.h */
 	struct random random;
 	struct limiter *limiter;
 	struct outbox *outbox;
+	struct letters *letters;
 	struct stats *stats;
 
 	/* For one batch. */
@@ -54,6 +57,16 @@ void pipeline_destroy(struct pipeline *p);
  */
 void pipeline_run(
     struct pipeline *p, struct packet *const *packets, size_t count, struct instant now);
+
+/*
+ * What waits for a while, when pipeline_due_ns() says that it has waited enough (UINT64_MAX:
+ * nothing waits).
+ */
+void pipeline_tick(struct pipeline *p, struct instant now);
+uint64_t pipeline_due_ns(const struct pipeline *p);
+
+/* The main thread, ten times a second: lets other cathedrals know that this one is here. */
+void pipeline_greet(struct pipeline *p, struct instant now);
 
 /*
  * The scanner's work: searches a packet's identity among all devices, remembers what it finds and

@@ -17,6 +17,7 @@ site_create(
 		return NULL;
 	}
 	s->options = *o;
+	s->instance = random_u64(r) | 1;
 	s->publish = publish_create(first, slots);
 	if (s->publish == NULL)
 		registry_free(first);

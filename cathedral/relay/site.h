@@ -32,6 +32,8 @@ struct site_options {
 	size_t mtu;          /* shrouded packets stay below it */
 	bool p2p_sync;       /* tell other cathedrals p2p addresses, and believe theirs */
 	bool sender_check;   /* clear data only from where its sender is */
+	bool letters;        /* many announcements at a time to cathedrals that read them */
+	uint32_t refresh_s;  /* other cathedrals hear of what did not change this often */
 	uint32_t offer_rate; /* accepted offers per second and device, burst twice that */
 	uint32_t tunnels_per_device;
 	uint32_t identities_per_device;
@@ -40,13 +42,15 @@ struct site_options {
 
 #define SITE_OPTIONS_DEFAULT                                                                       \
 	{                                                                                          \
-		.mtu = 1472, .sender_check = true, .offer_rate = 512, .tunnels_per_device = 1024,  \
-		.identities_per_device = 512, .tunnels_max = 1 << 20, .liturgies_max = 1 << 18,    \
-		.identities_max = 1 << 18, .replays_max = 1 << 20, .lookups_max = 1024,            \
+		.mtu = 1472, .sender_check = true, .letters = true, .refresh_s = RHYTHM_REFRESH_S, \
+		.offer_rate = 512, .tunnels_per_device = 1024, .identities_per_device = 512,       \
+		.tunnels_max = 1 << 20, .liturgies_max = 1 << 18, .identities_max = 1 << 18,       \
+		.replays_max = 1 << 20, .lookups_max = 1024,                                       \
 	}
 
 struct site {
 	struct site_options options;
+	uint64_t instance; /* of this cathedral, in its letters; not 0 */
 	struct publish *publish;
 	struct tunnels *tunnels;
 	struct liturgies *liturgies;

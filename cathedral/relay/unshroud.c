@@ -99,6 +99,7 @@ source_flock(const uint8_t *packet, size_t len)
 		offer_header_decode(&offer, packet, len);
 		return flock_base(offer.flock_src);
 	case WIRE_CATACOMB:
+	case WIRE_LETTER:
 	case WIRE_UNKNOWN:
 		break;
 	}

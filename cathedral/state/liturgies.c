@@ -29,7 +29,8 @@ struct key {
 struct entry {
 	struct key key;
 	uint64_t seen_ns;
-	uint64_t answered_ns, told_ns, remembered_ns; /* 0: never */
+	uint64_t answered_ns, remembered_ns; /* 0: never */
+	struct rhythm rhythm;
 	union {
 		struct {
 			struct device_id device;
@@ -222,6 +223,28 @@ is_due(uint64_t *last_ns, uint64_t every_ns, uint64_t now_ns)
 }
 
 static void
+peers_named(const struct liturgy *l, uint64_t ret[static 4])
+{
+	memset(ret, 0, 4 * sizeof(ret[0]));
+	for (unsigned n = 0; n < LITURGY_PEERS; n++) {
+		if (l->peers[n] != 0)
+			bit_set(ret, (uint8_t)n);
+	}
+}
+
+/* Whether anything is new of what other cathedrals keep. */
+static bool
+is_news(const struct entry *e, bool created, const struct liturgy_heard *h)
+{
+	uint64_t peers[4];
+
+	peers_named(h->liturgy, peers);
+	return created || e->federated || e->group != h->liturgy->group ||
+	       e->hidden != (h->liturgy->hidden != 0) ||
+	       memcmp(peers, e->peers, sizeof(peers)) != 0;
+}
+
+static void
 entry_store(struct entry *e, const struct liturgy_heard *h)
 {
 	e->seen_ns = h->now_ns;
@@ -230,11 +253,7 @@ entry_store(struct entry *e, const struct liturgy_heard *h)
 	e->listener = h->listener;
 	e->federated = h->federated;
 	e->at = h->from;
-	memset(e->peers, 0, sizeof(e->peers));
-	for (unsigned n = 0; n < LITURGY_PEERS; n++) {
-		if (h->liturgy->peers[n] != 0)
-			bit_set(e->peers, (uint8_t)n);
-	}
+	peers_named(h->liturgy, e->peers);
 }
 
 static void
@@ -244,12 +263,16 @@ entry_hear(
 	bool same_place =
 	    !e->federated && e->listener == h->listener && endpoint_equal(&e->at, &h->from);
 
+	bool news = is_news(e, created, h);
+
 	ret->unproven = !created && !same_place;
 	entry_store(e, h);
-	if (h->federated)
+	if (h->federated) {
+		e->rhythm = (struct rhythm){ 0 };
 		return;
+	}
 	ret->answer = is_due(&e->answered_ns, ANSWER_EVERY_NS, h->now_ns);
-	ret->federate = is_due(&e->told_ns, ANSWER_EVERY_NS, h->now_ns);
+	ret->tell = rhythm_next(&e->rhythm, news, h->now_ns, &h->rhythm);
 	/* One answer at most to an address that is new for it. */
 	if ((h->liturgy->flags & LITURGY_WANTS_REMEMBRANCE) && !(ret->unproven && ret->answer))
 		ret->remember = is_due(&e->remembered_ns, REMEMBER_EVERY_NS, h->now_ns);

@@ -10,6 +10,7 @@
 #include "base/endpoint.h"
 #include "base/ids.h"
 #include "base/random.h"
+#include "cathedral/state/rhythm.h"
 #include "protocol/wire/offer.h"
 
 #include <stdbool.h>
@@ -25,15 +26,16 @@ struct liturgy_heard {
 	uint8_t listener;
 	bool federated; /* told by another cathedral: from is its address */
 	uint64_t now_ns;
+	struct rhythm_terms rhythm;
 };
 
 /* What is to be done about it. */
 struct liturgy_outcome {
-	bool answer;   /* with peers below */
-	bool remember; /* remembrance is due */
-	bool federate;
-	bool quota;    /* the device has as many entries as it may have: nothing was recorded */
-	bool unproven; /* the address is new for a known entry: one answer at most */
+	bool answer;    /* with peers below */
+	bool remember;  /* remembrance is due */
+	enum tell tell; /* other cathedrals */
+	bool quota;     /* the device has as many entries as it may have: nothing was recorded */
+	bool unproven;  /* the address is new for a known entry: one answer at most */
 	uint8_t peers[LITURGY_PEERS];
 };
 

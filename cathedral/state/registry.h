@@ -14,11 +14,11 @@
 #include "base/ids.h"
 #include "base/keys.h"
 #include "base/seeded_hash.h"
+#include "cathedral/state/peer_stats.h"
 #include "protocol/crypto/kmac.h"
 #include "protocol/wire/bundle.h"
 #include "protocol/wire/settings.h"
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -68,13 +68,6 @@ struct registry_xflock {
 	unsigned references;
 	struct registry_ambries ambries;
 	struct registry_shroud *shrouds; /* a's devices in order, then b's; in secret memory */
-};
-
-/* What is counted about a federated cathedral; outlives snapshots. */
-struct peer_stats {
-	unsigned references;
-	_Atomic uint64_t heard_ns; /* monotonic; 0: never */
-	_Atomic uint64_t offers_in, offers_bad;
 };
 
 struct registry_peer {

@@ -14,7 +14,7 @@ static struct peer_stats *
 peer_stats_for(const struct registry *old, const struct endpoint *at)
 {
 	const struct registry_peer *known = old == NULL ? NULL : registry_peer_at(old, at);
-	struct peer_stats *stats = known == NULL ? calloc(1, sizeof(*stats)) : known->stats;
+	struct peer_stats *stats = known == NULL ? peer_stats_create() : known->stats;
 
 	if (stats != NULL)
 		stats->references++;

@@ -27,8 +27,17 @@
 	X(ambry_pushes, "ambries sent unasked, because a new bundle arrived")                      \
 	X(liturgy_answers, "liturgies sent to devices")                                            \
 	X(remembrances, "remembrances sent to devices")                                            \
-	X(federated_out, "offers told to other cathedrals")                                        \
-	X(federated_in, "offers accepted from other cathedrals")                                   \
+	X(federated_out, "announcements told to other cathedrals")                                 \
+	X(federated_in, "announcements accepted from other cathedrals")                            \
+	X(federated_bad, "announcements refused that were in letters of other cathedrals")         \
+	X(told_changes, "announcements made because something changed")                            \
+	X(told_again, "announcements made once more against loss")                                 \
+	X(told_refreshes, "announcements made because it was time")                                \
+	X(told_late, "announcements made for cathedrals that had missed things")                   \
+	X(letters_out, "letters, of many announcements each, to other cathedrals")                 \
+	X(letters_in, "letters accepted from other cathedrals")                                    \
+	X(hellos_out, "hellos to other cathedrals")                                                \
+	X(hellos_in, "hellos accepted from other cathedrals")                                      \
 	X(answers_withheld, "answers not sent to an address that has not proven itself")           \
 	X(tunnels_created, "tunnels that appeared")                                                \
 	X(tunnels_moved, "tunnels whose device came from a new address")                           \

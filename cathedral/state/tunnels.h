@@ -11,6 +11,7 @@
 #include "base/endpoint.h"
 #include "base/ids.h"
 #include "base/seeded_hash.h"
+#include "cathedral/state/rhythm.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,11 +30,11 @@ struct tunnel {
 	uint64_t seen_ns; /* monotonic, as are all below */
 	uint64_t instance;
 	uint64_t cooldown_ns;   /* p2p not before this */
-	uint64_t told_ns;       /* last told to other cathedrals; 0: never */
 	uint64_t remembered_ns; /* last remembrance; 0: never */
 	uint64_t learned_ns;    /* when rx_learned was */
 	uint64_t bucket_ns;     /* cap: when credit was last counted */
 	uint64_t credit;        /* cap: bytes * 8000, that is Mbit/s * ns */
+	struct rhythm rhythm;   /* in which other cathedrals are told of it */
 	struct device_id device;
 	uint32_t generation; /* of the ambry the device last said it has */
 	uint32_t rx_active, rx_pending, rx_learned;
@@ -44,6 +45,7 @@ struct tunnel {
 	bool proven; /* more than one accepted offer came from this address, or it is new */
 	bool wants_ambry;
 	bool p2p_usable;
+	bool p2p_news; /* usable or not has changed since others were told */
 	bool bucket_set;
 };
 

@@ -14,6 +14,7 @@
 #define LABEL_BASE_IDENTITY   "SANCTUM.SHROUD.BASE.IDENTITY"
 #define LABEL_IDENTITY        "SANCTUM.SHROUD.IDENTITY"
 #define LABEL_KEK_UNWRAP      "SANCTUM.KEY.KEK.UNWRAP.KDF"
+#define LABEL_LETTER          "RELIQUARY.LETTER"
 
 /* Between cathedrals two magics stand where devices have their flocks. */
 #define FEDERATION_A UINT64_C(0x43415441434f4d42) /* "CATACOMB" */
@@ -84,6 +85,17 @@ offer_key_catacomb(struct offer_key *out, const struct federation_secret *secret
 	base_key_derive(&base, secret->bytes, LABEL_PEER_BASE, flock, (struct flock_id){ 0 });
 	offer_key_derive(out, &base, LABEL_CATACOMB_OFFER, seed);
 	secret_wipe(&base, sizeof(base));
+}
+
+void
+letter_key_derive(struct letter_key *out, const struct federation_secret *secret,
+    const uint8_t seed[static LETTER_KEY_SEED_SIZE])
+{
+	uint8_t input[1 + LETTER_KEY_SEED_SIZE] = { LETTER_KEY_SEED_SIZE };
+
+	memcpy(input + 1, seed, LETTER_KEY_SEED_SIZE);
+	kmac256(out->bytes, sizeof(out->bytes), secret->bytes, sizeof(secret->bytes), input,
+	    sizeof(input), LABEL_LETTER);
 }
 
 /* A base key under another name: keys are never handed on as another kind by a cast. */

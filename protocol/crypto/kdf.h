@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define OFFER_SEED_SIZE      64
+#define LETTER_KEY_SEED_SIZE 32
 #define SHROUD_IDENTITY_SIZE 16
 
 /* base_key(secret, label, a, b); the order of the flocks does not matter. */
@@ -23,6 +24,10 @@ void offer_key_device(struct offer_key *out, const struct cathedral_secret *cs,
 /* The key of one offer between cathedrals. */
 void offer_key_catacomb(struct offer_key *out, const struct federation_secret *secret,
     const uint8_t seed[static OFFER_SEED_SIZE], struct flock_id flock);
+
+/* The key of one letter between cathedrals of this project: a label of our own keeps it apart. */
+void letter_key_derive(struct letter_key *out, const struct federation_secret *secret,
+    const uint8_t seed[static LETTER_KEY_SEED_SIZE]);
 
 /* Shroud keys; domains of the flocks are ignored. */
 void shroud_key_device(struct shroud_key *out, const struct cathedral_secret *cs,

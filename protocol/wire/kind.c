@@ -16,6 +16,19 @@ static const struct {
 	{ MAGIC_SACRAMNT, PACKET_MIN, WIRE_SACRAMNT },
 };
 
+/*
+ * Traffic may begin with any SPI and sequence number, also with those that spell the magic; but it
+ * names its flocks, and a letter none.
+ */
+static enum wire_kind
+data_or_letter(uint64_t magic, struct cursor *behind)
+{
+	if (magic != MAGIC_LETTER)
+		return WIRE_DATA;
+	cursor_skip(behind, 8);
+	return cursor_be64(behind) == 0 && cursor_be64(behind) == 0 ? WIRE_LETTER : WIRE_DATA;
+}
+
 enum wire_kind
 wire_kind(const uint8_t *data, size_t len)
 {
@@ -30,5 +43,5 @@ wire_kind(const uint8_t *data, size_t len)
 		if (rules[i].magic == magic)
 			return len < rules[i].min ? WIRE_UNKNOWN : rules[i].kind;
 
-	return WIRE_DATA;
+	return data_or_letter(magic, &c);
 }

@@ -14,6 +14,7 @@
 #define MAGIC_CIBORIUM UINT64_C(0x4349424f5249554d)
 #define MAGIC_CATACOMB UINT64_C(0x43415441434f4d42)
 #define MAGIC_SACRAMNT UINT64_C(0x53414352414d4e54)
+#define MAGIC_LETTER   UINT64_C(0x45504953544c4553) /* "EPISTLES" */
 
 enum wire_kind {
 	WIRE_UNKNOWN = 0, /* too short, or too short for what it says it is */
@@ -21,6 +22,7 @@ enum wire_kind {
 	WIRE_CIBORIUM,    /* NAT probe */
 	WIRE_CATACOMB,    /* offer between cathedrals */
 	WIRE_SACRAMNT,    /* key exchange between devices */
+	WIRE_LETTER,      /* many announcements between cathedrals */
 	WIRE_DATA,        /* traffic between devices */
 };
 

@@ -2,6 +2,7 @@
 /* The gate keeps its word: what it lets through has a head that can be read. */
 #include "protocol/wire/header.h"
 #include "protocol/wire/kind.h"
+#include "protocol/wire/letter.h"
 #include "protocol/wire/offer.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -42,17 +43,32 @@ expect_offer(const uint8_t *data, size_t len, uint64_t magic)
 	fuzz_expect(memcmp(again, data, sizeof(again)) == 0);
 }
 
+/* The gate looks at its magic and at the flocks that it does not name. */
+static void
+expect_letter(const uint8_t *data, size_t len)
+{
+	uint8_t again[LETTER_HEADER_SIZE];
+	struct letter_header h;
+
+	if (!letter_header_decode(&h, data, len))
+		return;
+	letter_header_encode(&h, again);
+	fuzz_expect(memcmp(again, data, sizeof(again)) == 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct data_header d;
 	struct sacrament_header s;
 	struct offer_header o;
+	struct letter_header l;
 
 	/* Whatever the gate says, no reader may read past the end. */
 	(void)data_header_decode(&d, data, len);
 	(void)sacrament_header_decode(&s, data, len);
 	(void)offer_header_decode(&o, data, len);
+	(void)letter_header_decode(&l, data, len);
 
 	switch (wire_kind(data, len)) {
 	case WIRE_UNKNOWN:
@@ -71,6 +87,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		break;
 	case WIRE_DATA:
 		expect_data(data, len);
+		break;
+	case WIRE_LETTER:
+		expect_letter(data, len);
 		break;
 	}
 	return 0;

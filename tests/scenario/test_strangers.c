@@ -446,7 +446,7 @@ static size_t
 noise(struct world *w, uint8_t bytes[static 1600])
 {
 	static const uint64_t magics[] = { MAGIC_KATEDRAL, MAGIC_CIBORIUM, MAGIC_CATACOMB,
-		MAGIC_SACRAMNT };
+		MAGIC_SACRAMNT, MAGIC_LETTER };
 	const struct device *d = &w->devices[0].d;
 	size_t len = random_below(&w->random, 1600);
 	struct offer_header h = {
@@ -466,7 +466,7 @@ noise(struct world *w, uint8_t bytes[static 1600])
 		data_header_encode(&data, bytes);
 		break;
 	default:
-		h.magic = magics[random_below(&w->random, 4)];
+		h.magic = magics[random_below(&w->random, sizeof(magics) / sizeof(magics[0]))];
 		offer_header_encode(&h, bytes);
 		break;
 	}

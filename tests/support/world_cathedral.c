@@ -296,6 +296,10 @@ world_cathedral_timers(struct world *w, unsigned cathedral)
 	}
 	if (w->now_ns >= c->sweep_due_ns) {
 		c->sweep_due_ns += w->sweep_ns;
+		for (unsigned n = 0; n < c->workers; n++)
+			if (pipeline_due_ns(c->pipelines[n]) <= now.mono_ns)
+				pipeline_tick(c->pipelines[n], now);
+		pipeline_greet(main_of(c), now);
 		site_sweep(c->site, now.mono_ns);
 		publish_reclaim(c->site->publish);
 	}

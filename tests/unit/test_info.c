@@ -176,26 +176,66 @@ remembrances_have_a_rhythm(void **state)
 	assert_true(decide(&t, false, &f).remember);
 }
 
+/* What other cathedrals keep of a tunnel, and nothing else, is news for them. */
 static void
-other_cathedrals_are_told_every_3_seconds(void **state)
+news_are_told_at_once(void **state)
 {
 	static const struct {
-		uint64_t at_ms;
-		bool tell;
-	} cases[] = { { 0, true }, { 1000, false }, { 2999, false }, { 3000, true },
-		{ 5999, false }, { 6000, true }, { 20000, true } };
-	struct info_facts f = facts(&quiet, home);
-	struct tunnel t = { 0 };
+		struct info info;
+		bool elsewhere, sync;
+		enum tell want;
+	} cases[] = {
+		{ { .instance = 7 }, false, false, TELL_NOBODY },
+		{ { .instance = 7, .flags = INFO_NO_AMBRY | INFO_WANTS_REMEMBRANCE }, false, false,
+		    TELL_NOBODY },
+		{ { .instance = 7, .ambry_generation = 9 }, false, false, TELL_NOBODY },
+		{ { .instance = 7, .rx_active = 1 }, false, false, TELL_CHANGE },
+		{ { .instance = 7, .rx_pending = 1 }, false, false, TELL_CHANGE },
+		{ { .instance = 8 }, false, false, TELL_CHANGE },
+		/* Of where a device is they are told with p2p sync only. */
+		{ { .instance = 7 }, true, false, TELL_NOBODY },
+		{ { .instance = 7 }, true, true, TELL_CHANGE },
+	};
 
 	(void)state;
 	for (size_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
-		f.now_ns = T0 + cases[n].at_ms * NS_PER_MS;
-		assert_int_equal(decide(&t, n == 0, &f).tell, cases[n].tell);
+		struct info_facts f = facts(&quiet, home);
+		struct tunnel t = { 0 };
+
+		assert_int_equal(decide(&t, true, &f).tell, TELL_CHANGE);
+		f = facts(&cases[n].info, cases[n].elsewhere ? elsewhere : home);
+		f.now_ns++;
+		f.p2p_sync = cases[n].sync;
+		assert_int_equal(decide(&t, false, &f).tell, cases[n].want);
+		f.now_ns++;
+		assert_int_equal(decide(&t, false, &f).tell, TELL_NOBODY);
 	}
-	/* A restart and a new address are told like anything else. */
-	f.from = elsewhere;
-	f.now_ns = T0 + 21 * NS_PER_S;
-	assert_false(decide(&t, false, &f).tell);
+}
+
+/* That a device can be reached, or cannot any more, is told with its next info. */
+static void
+usability_is_news(void **state)
+{
+	struct info_facts f = facts(&quiet, home);
+	struct tunnel t = { 0 };
+	bool usable = false;
+
+	(void)state;
+	f.p2p_sync = true;
+	f.rhythm.refresh_ns = 40 * NS_PER_S;
+	f.rhythm.draw = 39 * NS_PER_S;
+	decide(&t, true, &f);
+	for (int n = 0; n < 4; n++) {
+		usable = !usable;
+		f.now_ns += 20 * NS_PER_S;
+		info_probe(&t, usable ? &home : &neighbour, f.now_ns);
+		info_probe(&t, usable ? &home : &neighbour, f.now_ns);
+		assert_int_equal(decide(&t, false, &f).tell, TELL_CHANGE);
+		assert_int_equal(t.p2p_usable, usable);
+		f.now_ns++;
+		info_probe(&t, usable ? &home : &neighbour, f.now_ns);
+		assert_int_equal(decide(&t, false, &f).tell, TELL_NOBODY);
+	}
 }
 
 static void
@@ -445,7 +485,7 @@ a_federated_info_makes_it_far(void **state)
 
 	(void)state;
 	t.wants_ambry = true;
-	t.told_ns = T0;
+	t.rhythm = (struct rhythm){ .next_ns = T0 + 3 * NS_PER_S, .due_ns = T0 + 9 * NS_PER_S };
 	info_federated(&t, false, &f);
 	assert_true(t.federated);
 	assert_false(t.wants_ambry); /* its own cathedral sends it */
@@ -463,7 +503,7 @@ a_federated_info_makes_it_far(void **state)
 		struct info_outcome out = decide(&t, false, &f);
 
 		assert_false(t.federated);
-		assert_true(out.moved && out.tell && out.answer && !out.remember);
+		assert_true(out.moved && out.tell == TELL_CHANGE && out.answer && !out.remember);
 		assert_false(t.p2p_usable);
 	}
 }
@@ -520,7 +560,8 @@ main(void)
 		cmocka_unit_test(answers_follow_the_facts),
 		cmocka_unit_test(an_address_is_proven_by_the_second_offer),
 		cmocka_unit_test(remembrances_have_a_rhythm),
-		cmocka_unit_test(other_cathedrals_are_told_every_3_seconds),
+		cmocka_unit_test(news_are_told_at_once),
+		cmocka_unit_test(usability_is_news),
 		cmocka_unit_test(what_was_said_is_stored),
 		cmocka_unit_test(peers_are_direct_or_relayed),
 		cmocka_unit_test(a_peer_far_away_is_where_its_cathedral_says),

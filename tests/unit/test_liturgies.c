@@ -273,7 +273,7 @@ answers_have_a_rhythm(void **state)
 	struct liturgies *l = make(1000);
 	static const struct {
 		double at_s;
-		bool answer, federate, remember;
+		bool answer, tell, remember;
 	} cases[] = {
 		{ 0, true, true, true },
 		{ 0.5, false, false, false },
@@ -293,7 +293,7 @@ answers_have_a_rhythm(void **state)
 		    (struct line){ .number = 1, .wants_remembrance = true, .at_s = cases[n].at_s });
 
 		assert_int_equal(out.answer, cases[n].answer);
-		assert_int_equal(out.federate, cases[n].federate);
+		assert_int_equal(out.tell != TELL_NOBODY, cases[n].tell);
 		assert_int_equal(out.remember, cases[n].remember);
 		assert_false(out.unproven);
 	}
@@ -348,14 +348,42 @@ what_is_federated_is_only_kept(void **state)
 	struct liturgy_outcome out = hear(l, far);
 
 	(void)state;
-	assert_false(out.answer || out.federate || out.remember);
+	assert_false(out.answer || out.tell != TELL_NOBODY || out.remember);
 	EXPECT_NAMED(l, "1", .number = 2);
 
 	/* It comes here itself: known, but its address is new. */
 	far.federated = false;
 	far.at_s = 1;
 	out = hear(l, far);
-	assert_true(out.unproven && out.answer && out.federate && !out.remember);
+	assert_true(out.unproven && out.answer && out.tell == TELL_CHANGE && !out.remember);
+	liturgies_destroy(l);
+}
+
+/* What other cathedrals keep of it, and nothing else, is news for them. */
+static void
+news_are_told_at_once(void **state)
+{
+	static const uint8_t two[] = { 2, 0 }, three[] = { 3, 0 };
+	static const struct line lines[] = {
+		{ .number = 1, .at_s = 100 },
+		{ .number = 1, .hidden = true, .at_s = 100.1 },
+		{ .number = 1, .hidden = true, .group = 1, .at_s = 100.2 },
+		{ .number = 1, .group = 1, .signalling = true, .calls = two, .at_s = 100.3 },
+		{ .number = 1, .group = 1, .signalling = true, .calls = three, .at_s = 100.4 },
+	};
+	struct liturgies *l = make(1000);
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(lines) / sizeof(lines[0]); n++) {
+		struct line same = lines[n];
+
+		assert_int_equal(hear(l, lines[n]).tell, TELL_CHANGE);
+		same.at_s += 0.05;
+		same.port = 2000;
+		same.wants_remembrance = true;
+		assert_int_equal(hear(l, same).tell, TELL_NOBODY);
+		assert_int_equal(hear(l, lines[n]).tell, TELL_NOBODY);
+	}
 	liturgies_destroy(l);
 }
 
@@ -373,7 +401,7 @@ a_number_may_pass_to_another_device(void **state)
 	n.port = 2000;
 	n.at_s = 1;
 	out = hear(l, n);
-	assert_true(!out.unproven && out.answer && out.federate && out.remember);
+	assert_true(!out.unproven && out.answer && out.tell == TELL_CHANGE && out.remember);
 	assert_int_equal(liturgies_count(l), 1);
 	EXPECT_NAMED(l, "1", .number = 2, .group = 4, .at_s = 2);
 	liturgies_destroy(l);
@@ -492,6 +520,7 @@ main(void)
 		cmocka_unit_test(answers_have_a_rhythm),
 		cmocka_unit_test(a_new_address_gets_one_answer),
 		cmocka_unit_test(what_is_federated_is_only_kept),
+		cmocka_unit_test(news_are_told_at_once),
 		cmocka_unit_test(a_number_may_pass_to_another_device),
 		cmocka_unit_test(a_full_table_refuses_new_ones),
 		cmocka_unit_test(a_device_has_its_quota),

@@ -60,6 +60,7 @@ makes_sense(const struct device *d, const uint8_t *at, size_t len)
 		return data_header_decode(&h, at, len) &&
 		       flock_equal(flock_base(h.flock_src), flock_base(c->flock_dst)) &&
 		       flock_equal(flock_base(h.flock_dst), flock_base(c->flock));
+	case WIRE_LETTER:
 	case WIRE_UNKNOWN:
 		break;
 	}
@@ -358,6 +359,7 @@ device_receive(
 		break;
 	case WIRE_CIBORIUM:
 	case WIRE_CATACOMB:
+	case WIRE_LETTER:
 	case WIRE_UNKNOWN:
 		break;
 	}
