@@ -153,6 +153,7 @@ hear_info(struct pipeline *p, const struct packet *pkt, const struct opened *o)
 	    tunnel_key(o->header.flock_src, o->header.flock_dst, o->offer.info.tunnel);
 	struct info_facts facts = {
 		.info = &o->offer.info,
+		.said_s = o->offer.timestamp,
 		.from = pkt->from,
 		.listener = 0,
 		.now_ns = p->now.mono_ns,

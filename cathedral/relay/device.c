@@ -44,6 +44,7 @@ info_facts(struct pipeline *p, const struct packet *pkt, const struct opened *o,
 	struct tunnel_key reverse = tunnel_key_reverse(*key);
 	struct info_facts facts = {
 		.info = &o->offer.info,
+		.said_s = o->offer.timestamp,
 		.from = pkt->from,
 		.listener = pkt->listener,
 		.now_ns = p->now.mono_ns,

@@ -3,7 +3,9 @@
 
 #define COOLDOWN_NS       (15 * NS_PER_S)
 #define REMEMBER_EVERY_NS (15 * NS_PER_S)
-#define LEARNED_NS        (15 * NS_PER_S) /* three infos */
+/* Silent for so long, it may have been at another cathedral, which knew nobody to tell of it. */
+#define ABSENT_NS  (15 * NS_PER_S)
+#define LEARNED_NS (15 * NS_PER_S) /* three infos */
 
 static void
 p2p_set_usable(struct tunnel *t, bool usable)
@@ -39,6 +41,7 @@ info_store(struct tunnel *t, const struct info_facts *f)
 {
 	spis_store(t, f->info, f->now_ns);
 	t->instance = f->info->instance;
+	t->said_s = f->said_s;
 	t->at = f->from;
 	t->listener = f->listener;
 	t->seen_ns = f->now_ns;
@@ -104,8 +107,8 @@ is_news(const struct tunnel *t, bool new, const struct info_facts *f)
 {
 	bool forgets = t->rx_learned != 0 && f->now_ns >= t->learned_ns + LEARNED_NS;
 
-	return new || forgets || t->federated || t->rx_active != f->info->rx_active ||
-	       t->rx_pending != f->info->rx_pending;
+	return new || forgets || f->now_ns >= t->seen_ns + ABSENT_NS || t->federated ||
+	       t->rx_active != f->info->rx_active || t->rx_pending != f->info->rx_pending;
 }
 
 /* The same for where the device can be reached, of which they are told only with p2p sync. */
@@ -147,9 +150,21 @@ info_decide(struct tunnel *t, bool created, const struct info_facts *f, struct i
 	ret->changes = t->rhythm.changes;
 }
 
+/*
+ * What was under way when the device left for another cathedral arrives after what that one told.
+ * Only as long as it may still be fresh: a device may have put its clock back.
+ */
+static bool
+is_overtaken(const struct tunnel *t, const struct info_facts *f)
+{
+	return f->said_s < t->said_s && f->now_ns < t->seen_ns + 2 * OFFER_WINDOW_S * NS_PER_S;
+}
+
 void
 info_federated(struct tunnel *t, bool created, const struct info_facts *f)
 {
+	if (!created && is_overtaken(t, f))
+		return;
 	/* A device that left for another cathedral is, for p2p, a new one. */
 	if (created || !t->federated || t->instance != f->info->instance)
 		p2p_forget(t, f->now_ns);

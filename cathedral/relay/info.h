@@ -14,6 +14,7 @@
 
 struct info_facts {
 	const struct info *info;
+	uint64_t said_s; /* when the device made it, by its own clock */
 	struct endpoint from;
 	uint8_t listener;
 	uint64_t now_ns;
@@ -43,7 +44,7 @@ struct info_outcome {
 void info_decide(
     struct tunnel *t, bool created, const struct info_facts *facts, struct info_outcome *ret);
 
-/* An info that another cathedral, at facts->from, passes on. */
+/* An info that another cathedral, at facts->from, passes on; ignored when it was overtaken. */
 void info_federated(struct tunnel *t, bool created, const struct info_facts *facts);
 
 /* A NAT probe from this address; only a local tunnel learns from it. */

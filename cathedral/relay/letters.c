@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* What is in no hurry waits so long for a page to fill. */
-#define GATHER_NS (500 * NS_PER_MS)
+#define GATHER_NS (250 * NS_PER_MS)
 
 /* The smallest page holds the largest announcement. */
 #define BODY_MIN (LETTER_HEAD_SIZE + LETTER_LEAF_MAX)

@@ -66,21 +66,21 @@ peer_is_late(struct peer_stats *p, uint64_t now_ns)
 bool
 peer_speaks(const struct peer_stats *p, uint64_t now_ns)
 {
-	uint64_t hello_ns = get(&p->hello_ns);
+	uint64_t letter_ns = get(&p->letter_ns);
 
-	return hello_ns != 0 && now_ns < hello_ns + PEER_SPEAKS_NS;
+	return letter_ns != 0 && now_ns < letter_ns + PEER_SPEAKS_NS;
 }
 
 void
 peer_heard_plain(struct peer_stats *p, uint64_t now_ns)
 {
-	uint64_t hello_ns = get(&p->hello_ns);
+	uint64_t letter_ns = get(&p->letter_ns);
 
 	heard(p, now_ns);
-	if (hello_ns == 0 || now_ns < hello_ns + PEER_OVERDUE_NS)
+	if (letter_ns == 0 || now_ns < letter_ns + PEER_OVERDUE_NS)
 		return;
 	/* It is another program now, and has not read what was written to it since. */
-	set(&p->hello_ns, 0);
+	set(&p->letter_ns, 0);
 	peer_missed(p, now_ns);
 }
 
@@ -90,6 +90,7 @@ peer_heard_letter(struct peer_stats *p, uint64_t instance, uint64_t now_ns)
 	uint64_t before = atomic_exchange_explicit(&p->instance, instance, memory_order_relaxed);
 
 	heard(p, now_ns);
+	set(&p->letter_ns, now_ns);
 	if (before == instance)
 		return;
 	/* It has been started anew, and knows neither what was told nor who we are. */
@@ -100,7 +101,6 @@ peer_heard_letter(struct peer_stats *p, uint64_t instance, uint64_t now_ns)
 void
 peer_heard_hello(struct peer_stats *p, uint32_t asked, uint64_t now_ns)
 {
-	set(&p->hello_ns, now_ns);
 	if (atomic_exchange_explicit(&p->asked, asked, memory_order_relaxed) != asked)
 		peer_missed(p, now_ns);
 }
@@ -109,11 +109,12 @@ bool
 peer_greet(struct peer_stats *p, uint64_t now_ns)
 {
 	uint32_t hurries = atomic_load_explicit(&p->hurries, memory_order_relaxed);
+	bool missed = get(&p->instance) != 0 && now_ns >= get(&p->heard_ns) + PEER_SILENCE_NS;
 
 	if (now_ns < get(&p->greet_ns))
 		return false;
 	if (hurries > 0)
 		atomic_store_explicit(&p->hurries, hurries - 1, memory_order_relaxed);
-	set(&p->greet_ns, now_ns + (hurries > 0 ? PEER_HURRY_NS : PEER_HELLO_NS));
+	set(&p->greet_ns, now_ns + (hurries > 0 || missed ? PEER_HURRY_NS : PEER_HELLO_NS));
 	return true;
 }

@@ -20,15 +20,15 @@
 #define PEER_LATE_NS (25 * NS_PER_S)
 
 /*
- * Hellos go out this often, and faster when there is something to ask; without one for so long the
- * other reads no letters any more.  When it sends as those do who know none, and its next hello is
- * overdue, that is enough.
+ * Hellos go out this often, and faster when there is something to ask; without a letter for so long
+ * the other reads none any more.  When it sends as those do who know none, and has written none for
+ * a shorter time, that is enough.
  */
-#define PEER_HELLO_NS   (5 * NS_PER_S)
+#define PEER_HELLO_NS   (4 * NS_PER_S)
 #define PEER_HURRY_NS   NS_PER_S
 #define PEER_HURRIES    5
-#define PEER_SPEAKS_NS  (20 * NS_PER_S)
-#define PEER_OVERDUE_NS (6 * NS_PER_S)
+#define PEER_SPEAKS_NS  (30 * NS_PER_S)
+#define PEER_OVERDUE_NS (9 * NS_PER_S)
 
 struct peer_stats {
 	unsigned references;       /* the main thread's */
@@ -36,12 +36,12 @@ struct peer_stats {
 	_Atomic uint64_t late_ns;  /* it is told everything until then; 0: it is new */
 	_Atomic uint64_t offers_in, offers_bad;
 
-	_Atomic uint64_t instance; /* of its last letter; 0: none */
-	_Atomic uint64_t hello_ns; /* its last hello; 0: it reads no letters */
-	_Atomic uint32_t asked;    /* by it */
-	_Atomic uint32_t ask;      /* what ours asks */
-	_Atomic uint32_t hurries;  /* hellos to it that follow fast */
-	_Atomic uint64_t greet_ns; /* the next hello to it */
+	_Atomic uint64_t instance;  /* of its last letter; 0: none */
+	_Atomic uint64_t letter_ns; /* its last letter; 0: it reads none */
+	_Atomic uint32_t asked;     /* by it */
+	_Atomic uint32_t ask;       /* what ours asks */
+	_Atomic uint32_t hurries;   /* hellos to it that follow fast */
+	_Atomic uint64_t greet_ns;  /* the next hello to it */
 };
 
 /* Of one that nothing is known of; free() frees it.  NULL when out of memory. */

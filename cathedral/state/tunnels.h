@@ -29,6 +29,7 @@ struct tunnel {
 	struct tunnel_key key;
 	uint64_t seen_ns; /* monotonic, as are all below */
 	uint64_t instance;
+	uint64_t said_s;        /* the timestamp of what its device said last */
 	uint64_t cooldown_ns;   /* p2p not before this */
 	uint64_t remembered_ns; /* last remembrance; 0: never */
 	uint64_t learned_ns;    /* when rx_learned was */

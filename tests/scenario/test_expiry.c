@@ -102,9 +102,9 @@ tables_become_empty(void **state)
 		assert_true(replay_count(s->replay) > 0);
 	}
 	scene_run_s(w, 35);
-	/* But what cathedrals write to each other: a hello in five seconds, kept for 21. */
+	/* But what cathedrals write to each other: a hello in four seconds, kept for 21. */
 	for (unsigned n = 0; n < 2; n++)
-		assert_in_range(replay_count(w->cathedrals[n].site->replay), 4, 7);
+		assert_in_range(replay_count(w->cathedrals[n].site->replay), 5, 8);
 	scene_run_s(w, 100);
 	for (unsigned n = 0; n < 2; n++) {
 		assert_int_equal(tunnels_count(w->cathedrals[n].site->tunnels), 0);

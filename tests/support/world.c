@@ -168,11 +168,14 @@ world_post(struct world *w, const struct endpoint *from, const struct endpoint *
 {
 	struct world_datagram *d = datagram(from, to, bytes, len);
 	unsigned a = host_at(w, from, to), b = host_at(w, to, from);
+	uint32_t lost = w->line.lost;
 
 	if (w->tap != NULL)
 		w->tap(w, d, w->tap_arg);
+	if (a < WORLD_CATHEDRALS && b < WORLD_CATHEDRALS && w->line.lost_between > 0)
+		lost += (1000 - lost) * w->line.lost_between / 1000;
 	if ((a < WORLD_HOSTS && b < WORLD_HOSTS && w->cut[a][b]) ||
-	    random_below(&w->random, 1000) < w->line.lost) {
+	    random_below(&w->random, 1000) < lost) {
 		free(d);
 		return;
 	}

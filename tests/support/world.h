@@ -22,7 +22,7 @@
 #define WORLD_FLOCKS     4
 #define WORLD_MEMBERS    32
 #define WORLD_PAIRS      3
-#define WORLD_CATHEDRALS 4
+#define WORLD_CATHEDRALS 40
 #define WORLD_WORKERS    3
 #define WORLD_DEVICES    40
 #define WORLD_HOSTS      (WORLD_CATHEDRALS + WORLD_DEVICES)
@@ -123,6 +123,7 @@ struct world_datum {
 struct world_line {
 	uint64_t delay_ns, jitter_ns; /* jitter: up to so much more, which also reorders */
 	uint32_t lost, twice;         /* of 1000 */
+	uint32_t lost_between;        /* of 1000, of those between cathedrals, besides */
 };
 
 struct world_datagram {

@@ -508,6 +508,67 @@ a_federated_info_makes_it_far(void **state)
 	}
 }
 
+/* What was said before the device moved arrives after what it said since. */
+static void
+what_was_overtaken_is_ignored(void **state)
+{
+	static const struct {
+		bool federated;
+		int said_s, after_s;
+		bool believed;
+	} cases[] = {
+		{ false, 100, 1, true },
+		{ false, 99, 1, false },
+		{ false, 99, 19, false },
+		{ false, 99, 20, true }, /* it has put its clock back */
+		{ false, 101, 1, true },
+		{ true, 100, 1, true },
+		{ true, 99, 1, false },
+		{ true, 101, 1, true },
+	};
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+		struct info_facts f = facts(&quiet, home);
+		struct endpoint before;
+		struct tunnel t = { 0 };
+
+		f.said_s = 100;
+		if (cases[n].federated)
+			info_federated(&t, true, &f);
+		else
+			decide(&t, true, &f);
+		before = t.at;
+		f.from = cathedral;
+		f.said_s = (uint64_t)cases[n].said_s;
+		f.now_ns += (uint64_t)cases[n].after_s * NS_PER_S;
+		info_federated(&t, false, &f);
+		assert_true(endpoint_equal(&t.at, cases[n].believed ? &cathedral : &before));
+		assert_int_equal(t.federated, cases[n].federated || cases[n].believed);
+	}
+}
+
+/* Devices that come and go: their cathedral cannot know who was told of them meanwhile. */
+static void
+the_absent_are_news(void **state)
+{
+	struct info_facts f = facts(&quiet, home);
+	struct tunnel t = { 0 };
+
+	(void)state;
+	f.rhythm.refresh_ns = 40 * NS_PER_S;
+	f.rhythm.draw = 31 * NS_PER_S;
+	for (unsigned n = 0; n < 8; n++) {
+		decide(&t, n == 0, &f);
+		f.now_ns += 5 * NS_PER_S;
+	}
+	assert_int_equal(decide(&t, false, &f).tell, TELL_NOBODY);
+	f.now_ns += 15 * NS_PER_S - 1;
+	assert_int_equal(decide(&t, false, &f).tell, TELL_NOBODY);
+	f.now_ns += 15 * NS_PER_S;
+	assert_int_equal(decide(&t, false, &f).tell, TELL_CHANGE);
+}
+
 static void
 a_p2p_info_is_believed_from_its_cathedral_only(void **state)
 {
@@ -572,6 +633,8 @@ main(void)
 		cmocka_unit_test(a_new_place_must_be_probed_anew),
 		cmocka_unit_test(a_learned_spi_holds_until_an_info_names_it),
 		cmocka_unit_test(a_federated_info_makes_it_far),
+		cmocka_unit_test(what_was_overtaken_is_ignored),
+		cmocka_unit_test(the_absent_are_news),
 		cmocka_unit_test(a_p2p_info_is_believed_from_its_cathedral_only),
 		cmocka_unit_test(a_restart_far_away_begins_a_cooldown_here),
 	};
