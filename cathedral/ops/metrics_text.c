@@ -124,6 +124,10 @@ write_peers(struct evbuffer *to, const struct overview *o, struct instant now)
 			    endpoint_format(&peers[i].at, text),
 			    (double)(now.mono_ns - heard_ns) / 1e9);
 	}
+	head(to, "peer_letters", "gauge", "1 when a federated cathedral reads letters");
+	for (size_t i = 0; i < count; i++)
+		evbuffer_add_printf(to, "cathedral_peer_letters{peer=\"%s\"} %d\n",
+		    endpoint_format(&peers[i].at, text), peer_speaks(peers[i].stats, now.mono_ns));
 	head(to, "peer_offers_total", "counter", "offers accepted from a federated cathedral");
 	for (size_t i = 0; i < count; i++)
 		evbuffer_add_printf(to, "cathedral_peer_offers_total{peer=\"%s\"} %" PRIu64 "\n",

@@ -156,10 +156,11 @@ report_federation(const struct overview *o, struct instant now)
 		    heard_ns == 0 ? json_null() : json_real((double)(now.mono_ns - heard_ns) / 1e9);
 
 		json_array_append_new(
-		    list, json_pack("{s:o, s:i, s:i, s:b, s:o, s:o, s:o}", "address",
+		    list, json_pack("{s:o, s:i, s:i, s:b, s:b, s:o, s:o, s:o}", "address",
 			      json_endpoint(&p->at), "clear_port", (int)p->clear_port,
-			      "shroud_port", (int)p->shroud_port, "draining", p->draining, "heard",
-			      age, "offers_in", json_count(stats_get(&p->stats->offers_in)),
+			      "shroud_port", (int)p->shroud_port, "draining", p->draining,
+			      "letters", peer_speaks(p->stats, now.mono_ns), "heard", age,
+			      "offers_in", json_count(stats_get(&p->stats->offers_in)),
 			      "offers_bad", json_count(stats_get(&p->stats->offers_bad))));
 	}
 	return json_pack("{s:b, s:o}", "secret", registry_federation(r)->present, "peers", list);

@@ -91,6 +91,15 @@ is_heard(const struct registry_peer *peer, uint64_t now_ns)
 	return heard != 0 && now_ns < heard + HEARD_NS;
 }
 
+/* Those who are there first, and of these the ones in this region. */
+#define RANKS 4
+
+static unsigned
+rank_of(const struct registry_peer *peer, uint64_t now_ns)
+{
+	return (is_heard(peer, now_ns) ? 0 : 2) + (peer->near ? 0 : 1);
+}
+
 void
 answer_remembrance(struct pipeline *p, const struct recipient *to)
 {
@@ -100,10 +109,9 @@ answer_remembrance(struct pipeline *p, const struct recipient *to)
 	const struct registry_peer *peers = registry_peers(p->registry, &count);
 
 	remember(&o.remembrance, &l->advertised, l->advertised.port);
-	for (int heard = 1; heard >= 0; heard--) {
+	for (unsigned rank = 0; rank < RANKS; rank++) {
 		for (size_t n = 0; n < count; n++) {
-			if (!peers[n].draining &&
-			    is_heard(&peers[n], p->now.mono_ns) == (heard == 1))
+			if (!peers[n].draining && rank_of(&peers[n], p->now.mono_ns) == rank)
 				remember(&o.remembrance, &peers[n].at,
 				    peer_port(p, &peers[n], l->shrouded));
 		}

@@ -25,7 +25,10 @@ struct recipient recipient_of(
 /* Seals, addresses and queues it; withholds what would be too large. */
 void answer_send(struct pipeline *p, const struct recipient *to, const struct offer *o);
 
-/* The list of cathedrals, this one first, those that are heard before those that are not. */
+/*
+ * The list of cathedrals, as many as it holds: this one first, those that are heard before those
+ * that are not, and of both those in this region first.
+ */
 void answer_remembrance(struct pipeline *p, const struct recipient *to);
 
 /* The current ambry of a bundle's party, or NULL when there is none or it has expired. */

@@ -252,14 +252,26 @@ update_finish(struct update *u, struct fault *why)
 
 /* ---- the federation ---- */
 
+/* The region of this cathedral; empty when the fleet does not say. */
+static const char *
+own_region(const struct update *u, const struct record_cathedral *fleet, size_t count)
+{
+	for (size_t n = 0; n < count; n++) {
+		if (registry_source_is_own(u->source, &fleet[n].at))
+			return fleet[n].region;
+	}
+	return "";
+}
+
 static struct registry_peer
-peer_from(const struct record_cathedral *c)
+peer_from(const struct record_cathedral *c, const char *region)
 {
 	return (struct registry_peer){
 		.at = c->at,
 		.clear_port = c->shroud ? 0 : c->at.port,
 		.shroud_port = c->shroud ? c->at.port : 0,
 		.only_told = true,
+		.near = region[0] != '\0' && strcmp(c->region, region) == 0,
 		.draining = c->draining,
 	};
 }
@@ -270,6 +282,7 @@ on_fleet(void *arg, const struct record_cathedral *fleet, size_t count, struct f
 {
 	struct update *u = arg;
 	struct registry_peer *peers = calloc(count + 1, sizeof(*peers));
+	const char *region = own_region(u, fleet, count);
 	size_t others = 0;
 	bool ok;
 
@@ -277,7 +290,7 @@ on_fleet(void *arg, const struct record_cathedral *fleet, size_t count, struct f
 		return out_of_memory(why);
 	for (size_t n = 0; n < count; n++) {
 		if (!registry_source_is_own(u->source, &fleet[n].at))
-			peers[others++] = peer_from(&fleet[n]);
+			peers[others++] = peer_from(&fleet[n], region);
 	}
 	registry_set_unfederated(u->next, u->source->federation == NULL ? others : 0);
 	if (u->source->federation == NULL)

@@ -74,6 +74,7 @@ struct registry_peer {
 	struct endpoint at;
 	uint16_t clear_port, shroud_port; /* its listeners for devices of that kind; 0: not known */
 	bool only_told;                   /* 0 means that there is none: it is not to be guessed */
+	bool near;                        /* in the region of this cathedral */
 	bool draining; /* it federates, but no device is to be told of it any more */
 	struct peer_stats *stats;
 };

@@ -453,6 +453,47 @@ a_remembrance_lists_this_one_first(void **state)
 	assert_int_equal(ev.remembrance.cathedrals[1].port, 7001);
 }
 
+/* Forty others, of which some are heard and some are near: what fits is the best of them. */
+static void
+remembrances_have_an_order(void **state)
+{
+	struct registry_peer peers[40];
+	struct registry *next;
+	struct device_event ev;
+
+	(void)state;
+	stage_open(&s);
+	next = registry_copy(publish_current(s.site->publish));
+	assert_non_null(next);
+	memset(peers, 0, sizeof(peers));
+	for (unsigned n = 0; n < 40; n++) {
+		peers[n].at =
+		    endpoint_from_ipv4((uint8_t[]){ 198, 51, 100, (uint8_t)(1 + n) }, 4500);
+		peers[n].clear_port = 4500;
+		peers[n].near = n % 2 == 0;
+		peers[n].draining = n == 0;
+	}
+	assert_true(registry_set_peers(next, peers, 40, NULL));
+	assert_true(publish_swap(s.site->publish, next));
+	for (unsigned n = 20; n < 40; n++)
+		peer_heard_plain(registry_peer_at(next, &peers[n].at)->stats, s.now.mono_ns);
+
+	cast(0, 1);
+	one.d.config.remembrance = one.d.config.no_ambry = true;
+	announce(&one);
+	assert_string_equal(answers_for(&one, &ev), "r");
+	assert_int_equal(ev.remembrance.count, REMEMBRANCE_MAX);
+	for (unsigned n = 0; n < 31; n++) {
+		unsigned got = ev.remembrance.cathedrals[1 + n].ip[3] - 1u;
+		unsigned want = n < 10   ? 20 + 2 * n
+				: n < 20 ? 21 + 2 * (n - 10)
+				: n < 29 ? 2 * (n - 19)
+					 : 1 + 2 * (n - 29);
+
+		assert_int_equal(got, want);
+	}
+}
+
 /* ---- liturgies ---- */
 
 static void
@@ -558,6 +599,7 @@ main(void)
 		ON_STAGE(many_pushes_are_all_sent),
 		ON_STAGE(a_new_address_gets_no_more_than_it_sent),
 		PLANNED(a_remembrance_lists_this_one_first),
+		PLANNED(remembrances_have_an_order),
 		ON_STAGE(liturgies_are_answered_with_who_is_there),
 		ON_STAGE(a_liturgy_answer_says_nothing_else),
 		ON_STAGE(a_liturgy_in_a_domain_goes_to_flock_0_or_to_its_own_domain),

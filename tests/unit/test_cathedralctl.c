@@ -78,10 +78,10 @@ test_federation(void **state)
 	    show_federation, "{\"secret\": false, \"peers\": []}", "no federated cathedrals\n");
 	assert_shown(show_federation,
 	    "{\"secret\": true, \"peers\": [{\"address\": \"198.51.100.7:4500\","
-	    " \"clear_port\": 0, \"shroud_port\": 4600, \"heard\": 2.25,"
+	    " \"clear_port\": 0, \"shroud_port\": 4600, \"letters\": true, \"heard\": 2.25,"
 	    " \"offers_in\": 12, \"offers_bad\": 0}]}",
-	    "CATHEDRAL          HEARD (s)  OFFERS  BAD OFFERS  CLEAR PORT  SHROUD PORT\n"
-	    "198.51.100.7:4500        2.2      12           0           0         4600\n");
+	    "CATHEDRAL          HEARD (s)  LETTERS  OFFERS  BAD OFFERS  CLEAR PORT  SHROUD PORT\n"
+	    "198.51.100.7:4500        2.2  yes          12           0           0         4600\n");
 }
 
 static void

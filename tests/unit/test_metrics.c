@@ -261,14 +261,16 @@ test_gauges(void **state)
 	assert_holds(text, "\ncathedral_reload_timestamp_seconds 1700000000\n");
 	assert_holds(text, "\ncathedral_reloads_total 1\n");
 	assert_holds(text, "\ncathedral_peer_offers_total{peer=\"198.51.100.7:4500\"} 0\n");
+	assert_holds(text, "\ncathedral_peer_letters{peer=\"198.51.100.7:4500\"} 0\n");
 	assert_null(strstr(text, "cathedral_peer_heard_age_seconds{")); /* never heard */
 	free(text);
 
 	f->small.reload.ok = false;
-	atomic_store(&peers[0].stats->heard_ns, clock_now().mono_ns - 5 * NS_PER_S);
+	peer_heard_letter(peers[0].stats, 7, clock_now().mono_ns - 5 * NS_PER_S);
 	text = get(f, "GET /metrics HTTP/1.1\r\n\r\n");
 	assert_holds(text, "\ncathedral_reload_ok 0\n");
 	assert_holds(text, "\ncathedral_peer_heard_age_seconds{peer=\"198.51.100.7:4500\"} 5.0");
+	assert_holds(text, "\ncathedral_peer_letters{peer=\"198.51.100.7:4500\"} 1\n");
 	free(text);
 }
 

@@ -231,6 +231,7 @@ show_federation(FILE *to, json_t *doc)
 	static const struct column columns[] = {
 		{ "CATHEDRAL", "address" },
 		{ "HEARD (s)", "heard" },
+		{ "LETTERS", "letters" },
 		{ "OFFERS", "offers_in" },
 		{ "BAD OFFERS", "offers_bad" },
 		{ "CLEAR PORT", "clear_port" },
