@@ -10,6 +10,7 @@
  */
 #include "protocol/crypto/kdf.h"
 #include "protocol/envelope.h"
+#include "protocol/sealed_letter.h"
 #include "protocol/wire/cursor.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/fuzz_site.h"
@@ -265,6 +266,41 @@ step_told(const struct step *s)
 	post(s, &nothing_known, FUZZ_OTHER_CATHEDRAL, &packet);
 }
 
+/*
+ * A letter of the other cathedral: a hello, or a page with something about a device, as often as it
+ * fits or b says, and then raw bytes.
+ */
+static void
+step_letter(const struct step *s, struct cursor *in)
+{
+	struct letter_header h = { .version = LETTER_VERSION, .kind = s->a & 3 };
+	struct letter_head head = { timestamp(s), s->a >> 2 & 7 };
+	struct offer o = s->where & 128 ? liturgy_of(s) : info_of(s);
+	struct device_moment m;
+	const struct device *d = choose(s, &m);
+	struct letter_leaf leaf = { d->config.flock, d->config.flock_dst, d->config.id, true, { 0 },
+		{ 0 } };
+	size_t raw = s->d % 64 < in->left ? s->d % 64 : in->left;
+	struct device_packet packet;
+	struct envelope e;
+	struct writer w = writer_over(packet.bytes + LETTER_HEADER_SIZE, LETTER_BODY_MAX);
+
+	envelope_signed(&e, &o, &d->keys.cosk);
+	memcpy(leaf.data, e.data, sizeof(leaf.data));
+	memcpy(leaf.extra, e.extra, sizeof(leaf.extra));
+	letter_head_write(&w, &head);
+	for (unsigned n = 0; n < s->e % 8u && w.left >= LETTER_LEAF_MAX; n++)
+		letter_leaf_write(&w, &leaf);
+	writer_put(&w, in->at, raw);
+	cursor_skip(in, raw);
+	fuzz_expect(!w.failed);
+	random_bytes(&f->random, h.seed, sizeof(h.seed));
+	packet.len = sealed_letter_make(packet.bytes, &h, LETTER_BODY_MAX - w.left, &f->w->secret);
+	if (s->who >> 7 == 0)
+		shroud_of_cathedrals(&packet);
+	post(s, &nothing_known, FUZZ_OTHER_CATHEDRAL, &packet);
+}
+
 /* Any bytes, as they are or under the device's shroud. */
 static void
 step_raw(const struct step *s, struct cursor *in)
@@ -306,6 +342,8 @@ step_time(const struct step *s)
 	static const uint64_t units[] = { NS_PER_MS, 100 * NS_PER_MS, NS_PER_S, 5 * NS_PER_S };
 
 	f->w->now_ns += s->a * units[s->b & 3];
+	if (s->c & 2)
+		fuzz_site_tick(f);
 	if (s->c & 1)
 		site_sweep(f->c->site, fuzz_site_now(f).mono_ns);
 }
@@ -342,6 +380,9 @@ run_step(const struct step *s, struct cursor *in)
 	case 11:
 		fuzz_site_scan(f);
 		break;
+	case 13:
+		step_letter(s, in);
+		break;
 	default:
 		step_time(s);
 		break;
@@ -358,7 +399,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		struct step s;
 
 		cursor_take(&in, &s, sizeof(s));
-		s.kind %= 13;
+		s.kind %= 14;
 		run_step(&s, &in);
 		/* The scanner is there unless it is told to rest for this step. */
 		if (!(s.where & 64) && f->waiting == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/support/fuzz_site.h"
 
+#include "cathedral/relay/letters.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/world_parts.h"
 
@@ -183,7 +184,9 @@ put_back(struct fuzz_site *f)
 		limiter_destroy(p->limiter);
 		p->limiter =
 		    limiter_create(c->options.offer_rate, c->options.offer_rate, &f->random);
-		fuzz_expect(p->limiter != NULL);
+		letters_destroy(p->letters);
+		p->letters = letters_create();
+		fuzz_expect(p->limiter != NULL && p->letters != NULL);
 	}
 	f->w->now_ns = 0;
 	f->waiting = f->taken = f->kept_next = 0;
@@ -382,6 +385,14 @@ fuzz_site_publish(struct fuzz_site *f, unsigned variant)
 	site_purge(s, NULL);
 	pipeline_push_ambries(f->c->pipelines[2], NULL, fuzz_site_now(f));
 	fuzz_expect(publish_reclaim(s->publish));
+	check_answers(f, NULL, 0, false);
+}
+
+void
+fuzz_site_tick(struct fuzz_site *f)
+{
+	pipeline_tick(f->c->pipelines[0], fuzz_site_now(f));
+	pipeline_greet(f->c->pipelines[2], fuzz_site_now(f));
 	check_answers(f, NULL, 0, false);
 }
 

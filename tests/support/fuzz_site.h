@@ -85,6 +85,9 @@ void fuzz_site_put(struct fuzz_site *f, const struct fuzz_packet *packet, bool w
 
 void fuzz_site_flush(struct fuzz_site *f); /* runs the batch */
 void fuzz_site_scan(struct fuzz_site *f);  /* lets the scanner do what was left to it */
+/* What waits in the pipelines may go, and a hello. */
+void fuzz_site_tick(struct fuzz_site *f);
+
 void fuzz_site_publish(struct fuzz_site *f, unsigned variant);
 
 /* Everything expires, and all quotas are whole. */
