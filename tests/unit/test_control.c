@@ -276,7 +276,8 @@ test_federation(void **state)
 
 	assert_answer(f, "federation\n",
 	    "{\"secret\": true, \"peers\": [{\"address\": \"198.51.100.7:4500\","
-	    "  \"clear_port\": 4600, \"shroud_port\": 0, \"draining\": false, \"letters\": false, \"heard\": null,"
+	    "  \"clear_port\": 4600, \"shroud_port\": 0, \"draining\": false, \"letters\": false, "
+	    "\"heard\": null,"
 	    "  \"offers_in\": 0, \"offers_bad\": 0}]}");
 }
 

@@ -387,8 +387,7 @@ cathedrals_join_and_leave(void **state)
 	peer = registry_peer_at(f->r, &second);
 	assert_int_equal(peer->shroud_port, 4500);
 	assert_int_equal(peer->clear_port, 0);
-	assert_true(peer->only_told);
-	assert_true(peer->near);
+	assert_true(peer->only_told && peer->near);
 	assert_false(peer->draining);
 	atomic_store(&peer->stats->offers_in, 7);
 
@@ -402,8 +401,7 @@ cathedrals_join_and_leave(void **state)
 	put_and_load(f);
 	assert_int_equal(registry_counts(f->r).peers, 2);
 	peer = registry_peer_at(f->r, &second);
-	assert_true(peer->draining);
-	assert_false(registry_peer_at(f->r, &third)->near);
+	assert_true(peer->draining && !registry_peer_at(f->r, &third)->near);
 	assert_int_equal(atomic_load(&peer->stats->offers_in), 7);
 	assert_int_equal(registry_peer_at(f->r, &third)->clear_port, 4510);
 	expect_touched(f, NULL, 0);
