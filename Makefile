@@ -103,6 +103,8 @@ $(OUT)/tests/unit/%: $(OUT)/tests/unit/%.o $(HELP) $(KIT) $(API) $(LIB)
 $(OUT)/tests/scenario/test_api_faults_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(OUT)/tests/scenario/%: $(OUT)/tests/scenario/%.o $(HELP) $(KIT) $(API) $(LIB)
 	$(LINK) $^ $(TEST_LIBS) -lcmocka -lm -o $@
+# What it takes over from is the tests' own, too.
+$(OUT)/tests/bench/bench_handover: TEST_LIBS += -lcmocka
 $(OUT)/tests/bench/%: $(OUT)/tests/bench/%.o $(HELP) $(KIT) $(API) $(LIB)
 	$(LINK) $^ $(TEST_LIBS) -lm -o $@
 # With clang and SAN=fuzz a fuzzer; otherwise the same code replays its seeds.

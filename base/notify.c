@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 /* Nobody hears these when the socket fails, and nothing here depends on being heard. */
 
@@ -31,6 +32,12 @@ void
 notify_stopping(void)
 {
 	sd_notify(0, "STOPPING=1");
+}
+
+void
+notify_main_pid(void)
+{
+	sd_notifyf(0, "MAINPID=%d\nREADY=1", (int)getpid());
 }
 
 void

@@ -13,6 +13,8 @@ void notify_starting(unsigned seconds);
 void notify_ready(const char *status);
 void notify_reloading(void);
 void notify_stopping(void);
+/* From now on it is this process that systemd supervises, and it is ready. */
+void notify_main_pid(void);
 void notify_status(const char *status);
 
 /* Half of WatchdogSec= in milliseconds, 0 when no watchdog is asked for. */

@@ -49,7 +49,7 @@ names_add(const char **names, size_t count, const char *const *list)
 }
 
 bool
-sandbox_enter(const char *const *program, const char *const *configured, struct fault *why)
+sandbox_enter(const char *const *program, const char *const *const *configured, struct fault *why)
 {
 	const char *names[NAMES_MAX];
 	size_t count;
@@ -60,7 +60,8 @@ sandbox_enter(const char *const *program, const char *const *configured, struct 
 	}
 	count = names_add(names, 0, common);
 	count = names_add(names, count, program);
-	count = names_add(names, count, configured);
+	for (; configured != NULL && *configured != NULL; configured++)
+		count = names_add(names, count, *configured);
 	names[count] = NULL;
 	return privileges_seccomp(names, why);
 }

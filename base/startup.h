@@ -11,12 +11,15 @@ struct startup_program {
 	const char *name, *version;
 	const char *conf; /* the file that is read when no other is named */
 	const struct conf_option *table;
+	bool replaces; /* it knows --replace and --background */
 };
 
 struct startup {
 	const char *conf;
-	bool check; /* only look at the configuration */
-	bool done;  /* nothing is left to do, but to exit with status */
+	bool check;      /* only look at the configuration */
+	bool replace;    /* take over from the one that runs */
+	bool background; /* return once it serves */
+	bool done;       /* nothing is left to do, but to exit with status */
 	int status;
 };
 

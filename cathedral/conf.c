@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define HANDOVER_SUFFIX ".next"
+
 static bool
 parse_mode(void *conf, char *const *words, size_t count, struct fault *why)
 {
@@ -27,6 +29,21 @@ parse_control(void *conf, char *const *words, size_t count, struct fault *why)
 		return fault_set(why, "\"%s\" does not begin with /", words[0]);
 	return conf_copy_text(c->control, words[0], why) &&
 	       (count == 1 || conf_copy_text(c->control_user, words[1], why));
+}
+
+/* handover PATH|no */
+static bool
+parse_handover(void *conf, char *const *words, size_t count, struct fault *why)
+{
+	struct conf *c = conf;
+
+	c->handover_given = true;
+	if (count == 1 && strcmp(words[0], "no") == 0)
+		return true;
+	if (count != 1 || words[0][0] != '/')
+		return fault_set(why, "is written \"handover PATH\", with a path that begins with "
+				      "/, or \"handover no\"");
+	return conf_copy_text(c->handover, words[0], why);
 }
 
 /* Numbers for everybody to read are nobody's business outside of this host. */
@@ -125,6 +142,12 @@ const struct conf_option conf_options[] = {
 	{ "pidfile", PATH(pidfile), .arguments = "FILE", .help = "holds the process id" },
 	{ "control", PARSE(parse_control), .arguments = "PATH [USER]",
 	    .help = "socket for cathedralctl, for root, the daemon's user, or USER and its group" },
+	{ "handover", PARSE(parse_handover), .arguments = "PATH|no",
+	    .help = "socket for the cathedral that takes over (-r); control's path with .next behind it" },
+	{ "state", PATH(state), .arguments = "FILE",
+	    .help = "what it knows is written there, and read again after a crash or a stop" },
+	{ "state_interval", UINT(state_interval, 1, 60), .fallback = "10", .arguments = "SECONDS",
+	    .help = "how often that is written" },
 	{ "metrics", PARSE(parse_metrics), .arguments = "ADDRESS:PORT",
 	    .help = "Prometheus metrics over HTTP, on a loopback address" },
 	{ "log_level", PARSE(parse_log_level), .fallback = "info", .arguments = "LEVEL",
@@ -207,12 +230,24 @@ finish_source(struct conf *c, struct fault *why)
 	return c->secretdir[0] != '\0' || fault_set(why, "secretdir: required but missing");
 }
 
+/* Beside the control socket, unless said otherwise. */
+static bool
+finish_handover(struct conf *c, struct fault *why)
+{
+	if (c->handover_given || c->control[0] == '\0')
+		return true;
+	if (strlen(c->control) + strlen(HANDOVER_SUFFIX) >= sizeof(c->handover))
+		return fault_set(why, "control: the path is too long");
+	strcat(strcpy(c->handover, c->control), HANDOVER_SUFFIX);
+	return true;
+}
+
 static bool
 finish(struct conf *c, struct fault *why)
 {
 	struct site_options *s = &c->site;
 
-	if (!finish_source(c, why))
+	if (!finish_source(c, why) || !finish_handover(c, why))
 		return false;
 	if (!conf_finish_listeners(c, why))
 		return false;

@@ -42,7 +42,11 @@ struct conf {
 	char pidfile[CONF_TEXT_MAX];           /* empty: none */
 	char control[CONF_TEXT_MAX];           /* empty: none */
 	char control_user[CONF_TEXT_MAX];      /* who may use it; empty: only the daemon's user */
-	char user[CONF_TEXT_MAX];              /* to become; empty: stay */
+	char handover[CONF_TEXT_MAX];          /* the socket for who takes over; empty: none */
+	bool handover_given;
+	char state[CONF_TEXT_MAX]; /* what is known, for the next start; empty: none */
+	uint64_t state_interval;   /* seconds */
+	char user[CONF_TEXT_MAX];  /* to become; empty: stay */
 	bool user_given, run_given, run_preferred;
 
 	struct endpoint metrics; /* port 0: none */

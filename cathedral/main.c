@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -7,19 +8,20 @@
 #include "base/random.h"
 #include "base/sandbox.h"
 #include "base/startup.h"
+#include "cathedral/announce.h"
 #include "cathedral/conf.h"
+#include "cathedral/io/crew.h"
 #include "cathedral/io/loop.h"
 #include "cathedral/io/reload.h"
-#include "cathedral/io/scanner.h"
 #include "cathedral/io/sockets.h"
-#include "cathedral/io/worker.h"
+#include "cathedral/io/succession.h"
+#include "cathedral/io/taker.h"
 #include "cathedral/pidfile.h"
 #include "cathedral/relay/site.h"
 #include "cathedral/sandbox.h"
 #include "protocol/crypto/aead.h"
 #include "protocol/crypto/secret.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,23 +34,30 @@
 
 struct cathedral {
 	struct conf conf;
+	struct background background;
 	struct random random;
 	struct registry_source source;
 	struct follow *follow;                  /* registry.db, if it is that */
 	struct endpoint own[2 * LISTENERS_MAX]; /* as bound, and as others see it */
 	struct pidfile pidfile;
+	struct keepsake pidfile_kept; /* the same, for who takes over */
+	struct taker *taker;          /* the cathedral before, while it still serves; or NULL */
+	struct succession *succession;
 	struct sockets sockets;
 	struct loop *loop;
 	struct site *site;
 	unsigned worker_count;
 	struct stats *stats; /* the workers', the scanner's, the main thread's */
-	struct worker *workers[CONF_WORKERS_MAX];
-	struct scanner *scanner;
+	struct crew *crew;
 	uint64_t extended_ns; /* when more time to start was asked for last */
 };
 
 static const struct startup_program program = {
-	.name = "cathedral", .version = VERSION, .conf = CONF_DEFAULT, .table = conf_options
+	.name = "cathedral",
+	.version = VERSION,
+	.conf = CONF_DEFAULT,
+	.table = conf_options,
+	.replaces = true,
 };
 
 static void
@@ -153,18 +162,52 @@ check(const struct cathedral *c, const char *path, struct fault *why)
 	return true;
 }
 
-static unsigned
-count_workers(const struct conf *conf)
+/* Bound anew, or those of the cathedral that runs. */
+static bool
+open_sockets(struct cathedral *c, struct fault *why)
 {
-	cpu_set_t cpus;
-	int count;
+	const struct conf *conf = &c->conf;
+	const struct sockets_options options = {
+		.workers = crew_size((unsigned)conf->workers, CONF_WORKERS_MAX),
+		.buffer = (int)conf->socket_buffer,
+		.merge = conf->merge,
+	};
+	const struct listener *listeners = conf->site.listeners;
+	size_t count = conf->site.listener_count;
+	unsigned workers = options.workers;
+	bool ok;
 
-	if (conf->workers != 0)
-		return (unsigned)conf->workers;
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) == -1)
-		return 1;
-	count = CPU_COUNT(&cpus);
-	return count < 1 ? 1 : count > CONF_WORKERS_MAX ? CONF_WORKERS_MAX : (unsigned)count;
+	if (c->taker == NULL)
+		ok = sockets_open(&c->sockets, listeners, count, &options, why);
+	else
+		ok = sockets_take(
+		    &c->sockets, listeners, count, taker_sockets(c->taker), &options, why);
+	if (!ok)
+		return false;
+	if (c->sockets.rows < workers)
+		log_warn("%u workers, not %u: there are sockets for so many; after a restart there "
+			 "are more",
+		    c->sockets.rows, workers);
+	c->sockets.workers = c->sockets.rows < workers ? c->sockets.rows : workers;
+	c->worker_count = c->sockets.workers;
+	return true;
+}
+
+static bool
+open_pidfile(struct cathedral *c, struct fault *why)
+{
+	const char *path = c->conf.pidfile;
+	int fd = -1;
+
+	if (c->taker != NULL && path[0] != '\0')
+		fd = taker_keepsake(c->taker, KEEPSAKE_PIDFILE, path);
+	if (fd != -1)
+		pidfile_take(&c->pidfile, fd, path);
+	else if (!pidfile_open(&c->pidfile, path, why))
+		return false;
+	c->pidfile_kept.fd = c->pidfile.fd;
+	snprintf(c->pidfile_kept.name, sizeof(c->pidfile_kept.name), "%s", path);
+	return true;
 }
 
 /* Everything that may need root. */
@@ -173,27 +216,33 @@ open_outside(struct cathedral *c, struct fault *why)
 {
 	const struct conf *conf = &c->conf;
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	const struct loop_options loop = {
+	const struct succession_options succession = {
+		.version = VERSION,
+		.owner = conf->user,
+		.door = conf->handover,
+		.state = conf->state,
+		.state_s = conf->state_interval,
+		.taker = c->taker,
+	};
+	const struct loop_options options = {
 		.instance = conf->instance,
 		.version = VERSION,
 		.control = conf->control,
 		.control_user = conf->control_user,
 		.owner = conf->user,
 		.metrics = conf->metrics,
-	};
-	struct sockets_options sockets = {
-		.buffer = (int)conf->socket_buffer,
-		.merge = conf->merge,
+		.taker = c->taker,
 	};
 
 	/* Secrets are in locked memory; who is refused this has to do with what he has. */
 	setrlimit(RLIMIT_MEMLOCK, &unlimited);
-	c->worker_count = sockets.workers = count_workers(conf);
-	if (!sockets_open(
-		&c->sockets, conf->site.listeners, conf->site.listener_count, &sockets, why))
+	if (!open_sockets(c, why))
 		return false;
-	c->loop = loop_create(&loop, why);
-	return c->loop != NULL && pidfile_open(&c->pidfile, conf->pidfile, why);
+	c->loop = loop_create(&options, why);
+	if (c->loop == NULL)
+		return false;
+	c->succession = succession_open(&succession, why);
+	return c->succession != NULL && open_pidfile(c, why);
 }
 
 /*
@@ -230,25 +279,14 @@ open_site(struct cathedral *c, struct fault *why)
 	return true;
 }
 
-static bool
-start_threads(struct cathedral *c, struct fault *why)
+/* Somebody had begun to take over, and this one goes on. */
+static void
+reclaim(void *arg)
 {
-	const struct scanner_options scanner = {
-		.slot = c->worker_count,
-		.percent = (unsigned)c->conf.lookup_percent,
-	};
+	struct cathedral *c = arg;
 
-	for (unsigned n = 0; n < c->worker_count; n++) {
-		const struct worker_options worker = { n, c->conf.spin * 1000 };
-
-		c->workers[n] =
-		    worker_start(c->site, &c->sockets, &worker, &c->stats[n], &c->random, why);
-		if (c->workers[n] == NULL)
-			return false;
-	}
-	c->scanner = scanner_start(
-	    c->site, &c->sockets, &scanner, &c->stats[c->worker_count], &c->random, why);
-	return c->scanner != NULL;
+	pidfile_write(&c->pidfile);
+	notify_main_pid();
 }
 
 static bool
@@ -259,10 +297,13 @@ attach_loop(struct cathedral *c, struct fault *why)
 		.follow = c->follow,
 		.site = c->site,
 		.sockets = &c->sockets,
-		.workers = c->workers,
-		.worker_count = c->worker_count,
+		.succession = c->succession,
+		.workers = c->worker_count,
 		.stats = c->stats,
 		.seed = &c->random,
+		.pidfile = &c->pidfile_kept,
+		.reclaim = reclaim,
+		.reclaim_arg = c,
 	};
 
 	c->source.alive = loop_alive;
@@ -270,46 +311,41 @@ attach_loop(struct cathedral *c, struct fault *why)
 	return loop_attach(c->loop, &world, why);
 }
 
-static void
-announce(const struct cathedral *c)
+/* The moment from which on this process serves, and no other. */
+static bool
+start_serving(struct cathedral *c, struct fault *why)
 {
-	const struct site_options *site = &c->site->options;
-	struct registry_counts counts = registry_counts(publish_current(c->site->publish));
-	char text[RELOAD_TEXT], at[ENDPOINT_TEXT], nat[24];
+	const struct crew_options crew = {
+		.site = c->site,
+		.sockets = &c->sockets,
+		.workers = c->worker_count,
+		.lookup_percent = (unsigned)c->conf.lookup_percent,
+		.spin_ns = c->conf.spin * 1000,
+		.stats = c->stats,
+		.seed = &c->random,
+	};
 
-	for (size_t i = 0; i < site->listener_count; i++) {
-		const struct listener *l = &site->listeners[i];
-
-		endpoint_format(&l->main, at);
-		if (l->nat_port == 0)
-			snprintf(nat, sizeof(nat), "no NAT port");
-		else
-			snprintf(nat, sizeof(nat), "NAT port %u", l->nat_port);
-		log_info("listening on %s, %s, %s", at, l->shrouded ? "shrouded" : "clear", nat);
-	}
-	if (c->sockets.buffer < (int)c->conf.socket_buffer)
-		log_warn("socket buffers of %d bytes only, net.core.rmem_max and wmem_max allow no "
-			 "more",
-		    c->sockets.buffer);
-	if (!secret_locked())
-		log_warn("secrets may be written to swap: RLIMIT_MEMLOCK allows no more memory");
-	if (counts.unfederated > 0)
-		log_warn("the fleet has other cathedrals, but there is no federation secret");
-	if (counts.peers > 0 && !endpoint_is_ipv4(&site->listeners[0].main))
-		log_warn("the first listener is IPv6, but other cathedrals are told apart by IPv4");
-	log_info("cathedral " VERSION " is ready: %u worker%s, %s", c->worker_count,
-	    c->worker_count == 1 ? "" : "s", reload_summary(&counts, NULL, text));
-	notify_ready(text);
+	if (succession_take(c->succession, c->site, why) == TAKER_NOT)
+		return false;
+	c->crew = crew_start(&crew, why);
+	if (c->crew == NULL)
+		return false;
+	if (c->taker != NULL)
+		reclaim(c);
+	succession_serves(c->succession);
+	taker_destroy(c->taker);
+	c->taker = NULL;
+	return true;
 }
 
 /* In reverse order, and fine for what was not opened. */
 static void
 cathedral_close(struct cathedral *c)
 {
-	scanner_stop(c->scanner);
-	for (unsigned n = 0; n < c->worker_count; n++)
-		worker_stop(c->workers[n]);
+	crew_stop(c->crew);
 	loop_destroy(c->loop);
+	succession_close(c->succession);
+	taker_destroy(c->taker);
 	site_destroy(c->site);
 	follow_destroy(c->follow);
 	free(c->stats);
@@ -332,6 +368,44 @@ has_user(const struct conf *conf, const char *path, struct fault *why)
 	    path);
 }
 
+/* Until it is told to end, or another cathedral serves in its place. */
+static bool
+serve(struct cathedral *c, struct fault *why)
+{
+	bool kept[KEEPSAKES];
+
+	switch (loop_run(c->loop, c->crew, kept)) {
+	case LOOP_GIVEN:
+		log_info("another process serves now");
+		if (kept[KEEPSAKE_PIDFILE])
+			pidfile_leave(&c->pidfile);
+		return true;
+	case LOOP_BROKEN:
+		return fault_set(why, "ends, since it cannot serve any more");
+	case LOOP_STOPPED:
+		break;
+	}
+	notify_stopping();
+	crew_pause(c->crew);
+	succession_save(c->succession);
+	return true;
+}
+
+/* The cathedral that runs, if it is to be replaced. */
+static bool
+find_predecessor(struct cathedral *c, const struct startup *options, struct fault *why)
+{
+	if (!options->replace)
+		return true;
+	if (c->conf.handover[0] == '\0')
+		return fault_set(why,
+		    "%s: there is neither a handover socket nor a control socket "
+		    "that it would be beside",
+		    options->conf);
+	c->taker = taker_knock(c->conf.handover, VERSION, why);
+	return c->taker != NULL;
+}
+
 static bool
 cathedral_run(struct cathedral *c, const struct startup *options, struct fault *why)
 {
@@ -341,27 +415,24 @@ cathedral_run(struct cathedral *c, const struct startup *options, struct fault *
 		return check(c, options->conf, why);
 
 	/* Whatever needs root comes before privileges_drop(). */
-	if (!has_user(&c->conf, options->conf, why) || !open_outside(c, why) ||
-	    !privileges_drop(c->conf.user, why))
+	if (!has_user(&c->conf, options->conf, why) || !find_predecessor(c, options, why) ||
+	    !open_outside(c, why) || !privileges_drop(c->conf.user, why))
 		return false;
-	if (!open_site(c, why))
-		return false;
-	if (c->conf.sandbox &&
-	    !sandbox_enter(cathedral_calls, c->follow != NULL ? registry_reader_calls : NULL, why))
-		return false;
-	if (!start_threads(c, why) || !attach_loop(c, why))
+	if (!open_site(c, why) ||
+	    (c->conf.sandbox &&
+		!cathedral_sandbox(c->follow != NULL, c->conf.state[0] != '\0', why)) ||
+	    !attach_loop(c, why) || !start_serving(c, why))
 		return false;
 
-	announce(c);
-	loop_run(c->loop); /* until SIGTERM */
-	notify_stopping();
-	return true;
+	announce(&c->conf, c->site, &c->sockets);
+	background_ready(&c->background);
+	return serve(c, why);
 }
 
 int
 main(int argc, char **argv)
 {
-	static struct cathedral c = { .pidfile = PIDFILE_NONE };
+	static struct cathedral c = { .pidfile = PIDFILE_NONE, .background = BACKGROUND_NONE };
 	struct startup options = startup_read(argc, argv, &program);
 	struct fault why;
 	bool ok;
@@ -369,6 +440,8 @@ main(int argc, char **argv)
 	if (options.done)
 		return options.status;
 	signal(SIGPIPE, SIG_IGN); /* clients that go away are not our end */
+	if (options.background && !background_enter(&c.background, &ok))
+		return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 	ok = cathedral_run(&c, &options, &why);
 	if (!ok)
 		log_error("%s", why.text);

@@ -22,9 +22,31 @@ pidfile_open(struct pidfile *p, const char *path, struct fault *why)
 		p->fd = -1;
 		return fault_set(why, "pidfile %s: another process holds it", path);
 	}
-	if (ftruncate(p->fd, 0) == -1 || dprintf(p->fd, "%d\n", (int)getpid()) < 0)
+	if (!pidfile_write(p))
 		return fault_set(why, "pidfile %s: %s", path, strerror(errno));
 	return true;
+}
+
+void
+pidfile_take(struct pidfile *p, int fd, const char *path)
+{
+	p->fd = fd;
+	p->path = path;
+	p->others = true;
+}
+
+bool
+pidfile_write(struct pidfile *p)
+{
+	p->others = false;
+	return p->fd == -1 || (lseek(p->fd, 0, SEEK_SET) == 0 && ftruncate(p->fd, 0) == 0 &&
+				  dprintf(p->fd, "%d\n", (int)getpid()) > 0);
+}
+
+void
+pidfile_leave(struct pidfile *p)
+{
+	p->others = true;
 }
 
 void
@@ -33,7 +55,7 @@ pidfile_close(struct pidfile *p)
 	if (p->fd == -1)
 		return;
 	/* Its folder may be root's, who we are not any more: then at least it names nobody. */
-	if (unlink(p->path) == -1 && ftruncate(p->fd, 0) == -1)
+	if (!p->others && unlink(p->path) == -1 && ftruncate(p->fd, 0) == -1)
 		(void)errno;
 	close(p->fd);
 	p->fd = -1;

@@ -10,6 +10,7 @@
 struct pidfile {
 	int fd; /* -1: none */
 	const char *path;
+	bool others; /* the process id in it is another's: it stays when this one ends */
 };
 
 #define PIDFILE_NONE                                                                               \
@@ -19,6 +20,14 @@ struct pidfile {
 
 /* Writes the process id; path is borrowed, empty for none.  Refused while another holds it. */
 bool pidfile_open(struct pidfile *p, const char *path, struct fault *why);
+
+/* The one that a process before this has at path, with its lock; the id in it is still the other's.
+ */
+void pidfile_take(struct pidfile *p, int fd, const char *path);
+bool pidfile_write(struct pidfile *p); /* that it is ours; without one there is nothing to do */
+
+/* Another process has it now. */
+void pidfile_leave(struct pidfile *p);
 void pidfile_close(struct pidfile *p);
 
 #endif

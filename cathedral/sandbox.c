@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 #include "cathedral/sandbox.h"
 
+#include "base/sandbox.h"
+
 #include <stddef.h>
 
 /* clang-format off */
-const char *const cathedral_calls[] = {
+static const char *const cathedral_calls[] = {
 	/* packets */
 	"recvmmsg", "sendmmsg", "epoll_wait", "epoll_pwait", "epoll_pwait2", "epoll_ctl",
 	"epoll_create1", "eventfd2", "read", "write",
-	/* control and metrics, and systemd's notifications */
+	/* control, metrics and hand-over, and systemd's notifications */
 	"accept4", "accept", "socket", "connect", "sendmsg", "sendto", "recvfrom", "recvmsg",
 	"readv", "writev", "shutdown", "getsockopt", "setsockopt", "getsockname", "getpeername",
 	"ioctl", "fcntl", "poll", "ppoll",
@@ -21,8 +23,26 @@ const char *const cathedral_calls[] = {
 	NULL,
 };
 
-const char *const registry_reader_calls[] = {
+static const char *const state_file_calls[] = {
+	"rename", "renameat", "renameat2",
+	NULL,
+};
+
+static const char *const registry_reader_calls[] = {
 	"pwrite64", "fdatasync", "fsync", "fchmod", "fgetxattr",
 	NULL,
 };
 /* clang-format on */
+
+bool
+cathedral_sandbox(bool registry, bool state_file, struct fault *why)
+{
+	const char *const *configured[3] = { NULL };
+	size_t count = 0;
+
+	if (registry)
+		configured[count++] = registry_reader_calls;
+	if (state_file)
+		configured[count++] = state_file_calls;
+	return sandbox_enter(cathedral_calls, configured, why);
+}

@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,10 @@ struct loop {
 	struct reload *reload;
 	uint64_t watchdog_ms; /* how often; 0: nobody watches us */
 	uint64_t pinged_ns;   /* when the watchdog was told last */
+	struct crew *crew;    /* while it runs */
+	struct keepsake control_socket, metrics_socket;
+	enum loop_end end;
+	bool kept[KEEPSAKES]; /* by the one that serves now */
 };
 
 static void
@@ -76,14 +81,13 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 static void
 ping(struct loop *l, uint64_t now_ns)
 {
+	int hanging = l->crew == NULL ? -1 : crew_hanging(l->crew, now_ns, HANG_NS);
+
 	l->pinged_ns = now_ns;
-	for (unsigned n = 0; n < l->world.worker_count; n++) {
-		if (worker_beat_ns(l->world.workers[n]) + HANG_NS < now_ns) {
-			log_error("worker %u hangs", n);
-			return;
-		}
-	}
-	notify_watchdog();
+	if (hanging == -1)
+		notify_watchdog();
+	else
+		log_error("worker %d hangs", hanging);
 }
 
 static void
@@ -141,11 +145,22 @@ control_reload(void *arg, struct fault *why)
 	return reload_now(l->reload, why);
 }
 
+/* The file that the cathedral before has for this, noted for the one after; 0: there is none. */
+static int
+take_socket(const struct loop *l, enum keepsake_role role, struct keepsake *k, const char *name)
+{
+	struct taker *t = l->options.taker;
+	int fd = t == NULL ? -1 : taker_keepsake(t, role, name);
+
+	snprintf(k->name, sizeof(k->name), "%s", name);
+	return fd == -1 ? 0 : fd;
+}
+
 static bool
-open_reports(struct loop *l, struct fault *why)
+open_control(struct loop *l, struct fault *why)
 {
 	const struct loop_options *o = &l->options;
-	const struct control_options control = {
+	struct control_options control = {
 		.path = o->control,
 		.user = o->control_user,
 		.owner = o->owner,
@@ -154,15 +169,38 @@ open_reports(struct loop *l, struct fault *why)
 		.reload_arg = l,
 	};
 
-	if (o->control[0] != '\0') {
-		l->control = control_create(l->base, &control, why);
-		if (l->control == NULL)
-			return false;
-	}
-	if (o->metrics.port == 0)
+	if (o->control[0] == '\0')
 		return true;
-	l->metrics = metrics_create(l->base, &o->metrics, &l->overview, why);
+	control.inherited = take_socket(l, KEEPSAKE_CONTROL, &l->control_socket, o->control);
+	l->control = control_create(l->base, &control, why);
+	if (l->control != NULL)
+		l->control_socket.fd = control_fd(l->control);
+	return l->control != NULL;
+}
+
+static bool
+open_metrics(struct loop *l, struct fault *why)
+{
+	struct metrics_options metrics = { .at = l->options.metrics, .overview = &l->overview };
+	char text[ENDPOINT_TEXT];
+
+	if (metrics.at.port == 0)
+		return true;
+	metrics.inherited = take_socket(
+	    l, KEEPSAKE_METRICS, &l->metrics_socket, endpoint_format(&metrics.at, text));
+	l->metrics = metrics_create(l->base, &metrics, why);
+	if (l->metrics != NULL)
+		l->metrics_socket.fd = metrics_fd(l->metrics);
 	return l->metrics != NULL;
+}
+
+static uint64_t
+watchdog_interval(const struct loop_options *o)
+{
+	uint64_t own_ms = notify_watchdog_interval_ms();
+
+	/* Who was started by a reload is not told what the service's first process was. */
+	return own_ms == 0 && o->taker != NULL ? taker_watchdog_ms(o->taker) : own_ms;
 }
 
 struct loop *
@@ -178,8 +216,9 @@ loop_create(const struct loop_options *options, struct fault *why)
 		return NULL;
 	}
 	l->options = *options;
-	l->watchdog_ms = notify_watchdog_interval_ms();
-	if (!open_reports(l, why)) {
+	l->control_socket.fd = l->metrics_socket.fd = -1;
+	l->watchdog_ms = watchdog_interval(options);
+	if (!open_control(l, why) || !open_metrics(l, why)) {
 		loop_destroy(l);
 		return NULL;
 	}
@@ -205,8 +244,9 @@ fill_overview(struct loop *l)
 		.identities_capacity = site->options.identities_max,
 		.replay_capacity = site->options.replays_max,
 		.stats = l->world.stats,
-		.workers = l->world.worker_count,
+		.workers = l->world.workers,
 		.reload = reload_state(l->reload),
+		.succession = succession_state(l->world.succession),
 	};
 	for (size_t i = 0; i < o->listener_count; i++) {
 		const struct listener *from = &site->options.listeners[i];
@@ -220,10 +260,67 @@ fill_overview(struct loop *l)
 	}
 }
 
+/* ---- another cathedral takes over ---- */
+
+static uint64_t
+on_pause(void *arg)
+{
+	const struct loop *l = arg;
+
+	return crew_pause(l->crew);
+}
+
+static void
+on_resume(void *arg)
+{
+	struct loop *l = arg;
+	struct fault why;
+
+	l->world.reclaim(l->world.reclaim_arg);
+	if (crew_resume(l->crew, &why))
+		return;
+	log_error("%s", why.text);
+	l->end = LOOP_BROKEN;
+	event_base_loopbreak(l->base);
+}
+
+static void
+on_given(void *arg, const bool kept[static KEEPSAKES])
+{
+	struct loop *l = arg;
+
+	memcpy(l->kept, kept, sizeof(l->kept));
+	if (l->control != NULL && kept[KEEPSAKE_CONTROL])
+		control_own(l->control, false);
+	l->end = LOOP_GIVEN;
+	event_base_loopbreak(l->base);
+}
+
+static bool
+attach_succession(struct loop *l, struct fault *why)
+{
+	const struct succession_world world = {
+		.site = l->world.site,
+		.sockets = l->world.sockets,
+		.watchdog_ms = l->watchdog_ms,
+		.keepsakes = {
+			[KEEPSAKE_CONTROL] = &l->control_socket,
+			[KEEPSAKE_METRICS] = &l->metrics_socket,
+			[KEEPSAKE_PIDFILE] = l->world.pidfile,
+		},
+		.pause = on_pause,
+		.resume = on_resume,
+		.given = on_given,
+		.arg = l,
+	};
+
+	return succession_attach(l->world.succession, l->base, &world, why);
+}
+
 bool
 loop_attach(struct loop *l, const struct loop_world *world, struct fault *why)
 {
-	unsigned slot = world->worker_count + 1;
+	unsigned slot = world->workers + 1;
 	struct stats *stats = &world->stats[slot];
 	struct reload_options reload = {
 		.source = world->source,
@@ -240,16 +337,21 @@ loop_attach(struct loop *l, const struct loop_world *world, struct fault *why)
 		return fault_set(why, "main pipeline: out of memory");
 	reload.pipeline = l->pipeline;
 	l->reload = reload_create(l->base, &reload, why);
-	if (l->reload == NULL || !open_events(l, why))
+	if (l->reload == NULL || !open_events(l, why) || !attach_succession(l, why))
 		return false;
 	fill_overview(l);
 	return true;
 }
 
-void
-loop_run(struct loop *l)
+enum loop_end
+loop_run(struct loop *l, struct crew *crew, bool kept[static KEEPSAKES])
 {
+	l->crew = crew;
+	if (l->control != NULL)
+		control_own(l->control, true);
 	event_base_dispatch(l->base);
+	memcpy(kept, l->kept, sizeof(l->kept));
+	return l->end;
 }
 
 void

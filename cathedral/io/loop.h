@@ -9,8 +9,11 @@
 #include "base/endpoint.h"
 #include "base/fault.h"
 #include "base/random.h"
+#include "cathedral/io/crew.h"
+#include "cathedral/io/handover.h"
 #include "cathedral/io/sockets.h"
-#include "cathedral/io/worker.h"
+#include "cathedral/io/succession.h"
+#include "cathedral/io/taker.h"
 #include "cathedral/relay/site.h"
 #include "cathedral/state/follow.h"
 #include "cathedral/state/registry.h"
@@ -27,6 +30,7 @@ struct loop_options {
 	const char *control_user; /* who may use it; empty: only owner */
 	const char *owner;        /* the user that the daemon will be; empty: the one it is */
 	struct endpoint metrics;  /* port 0: none */
+	struct taker *taker;      /* from whom sockets may be taken over; or NULL */
 };
 
 /* What runs by the time of loop_attach(); all borrowed. */
@@ -35,10 +39,13 @@ struct loop_world {
 	struct follow *follow; /* registry.db; NULL: source names files */
 	struct site *site;
 	const struct sockets *sockets;
-	struct worker *const *workers;
-	unsigned worker_count;
+	struct succession *succession;
+	unsigned workers;
 	struct stats *stats; /* the workers', the scanner's, the main thread's */
 	struct random *seed;
+	const struct keepsake *pidfile; /* for who takes over */
+	void (*reclaim)(void *arg);     /* somebody had begun to take over, and this one goes on */
+	void *reclaim_arg;
 };
 
 /* Opens what may need root: the control socket and the metrics' address. */
@@ -46,8 +53,14 @@ struct loop *loop_create(const struct loop_options *options, struct fault *why);
 
 bool loop_attach(struct loop *l, const struct loop_world *world, struct fault *why);
 
-/* Runs until SIGTERM or SIGINT. */
-void loop_run(struct loop *l);
+enum loop_end {
+	LOOP_STOPPED, /* SIGTERM or SIGINT */
+	LOOP_GIVEN,   /* another process serves; kept[] says what it has of ours */
+	LOOP_BROKEN,  /* it cannot go on, and said why */
+};
+
+/* Runs while the crew, which is borrowed, serves. */
+enum loop_end loop_run(struct loop *l, struct crew *crew, bool kept[static KEEPSAKES]);
 
 /*
  * arg: the loop.  For what keeps the main thread for long: tells whoever watches us that we live,

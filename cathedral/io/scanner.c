@@ -119,14 +119,30 @@ scanner_start(struct site *site, const struct sockets *sockets,
 }
 
 void
+scanner_pause(struct scanner *s)
+{
+	if (!s->running)
+		return;
+	lookups_stop(s->lookups);
+	pthread_join(s->thread, NULL);
+	s->running = false;
+}
+
+bool
+scanner_resume(struct scanner *s, struct fault *why)
+{
+	lookups_go_on(s->lookups);
+	if (!s->running)
+		s->running = thread_start(&s->thread, scanner_run, s);
+	return s->running || fault_set(why, "scanner: cannot be started again");
+}
+
+void
 scanner_stop(struct scanner *s)
 {
 	if (s == NULL)
 		return;
-	if (s->running) {
-		lookups_stop(s->lookups);
-		pthread_join(s->thread, NULL);
-	}
+	scanner_pause(s);
 	pipeline_destroy(s->pipeline);
 	batch_sender_destroy(s->sender);
 	free(s);

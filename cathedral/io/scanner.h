@@ -26,6 +26,10 @@ struct scanner *scanner_start(struct site *site, const struct sockets *sockets,
     const struct scanner_options *options, struct stats *stats, struct random *seed,
     struct fault *why);
 
+/* It rests, and what waits for it waits longer, until it is resumed; that may fail. */
+void scanner_pause(struct scanner *s);
+bool scanner_resume(struct scanner *s, struct fault *why);
+
 /* Ends it for good (also the site's lookups), waits and frees; NULL is fine. */
 void scanner_stop(struct scanner *s);
 

@@ -196,7 +196,7 @@ sockets_open(struct sockets *s, const struct listener *listeners, size_t count,
 		return fault_set(why, "out of memory");
 	for (size_t i = 0; i < total; i++)
 		s->pairs[i] = (struct socket_pair){ -1, -1 };
-	s->workers = options->workers;
+	s->workers = s->rows = options->workers;
 	s->listener_count = count;
 	s->buffer = options->buffer;
 	s->merge = options->merge;
@@ -223,7 +223,7 @@ sockets_lost(int fd)
 void
 sockets_close(struct sockets *s)
 {
-	for (size_t i = 0; s->pairs != NULL && i < s->workers * s->listener_count; i++) {
+	for (size_t i = 0; s->pairs != NULL && i < s->rows * s->listener_count; i++) {
 		if (s->pairs[i].main != -1)
 			close(s->pairs[i].main);
 		if (s->pairs[i].nat != -1)
@@ -231,4 +231,154 @@ sockets_close(struct sockets *s)
 	}
 	free(s->pairs);
 	memset(s, 0, sizeof(*s));
+}
+
+/* ---- from a cathedral that runs ---- */
+
+/* Where a socket is bound; false for what is no UDP socket. */
+static bool
+bound_at(int fd, struct endpoint *ret)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address), type_len = sizeof(int);
+	int type = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) == 0 && type == SOCK_DGRAM &&
+	       getsockname(fd, (struct sockaddr *)&address, &len) == 0 &&
+	       endpoint_from_sockaddr(ret, &address);
+}
+
+static int
+buffer_of(int fd, int which)
+{
+	int bytes = 0;
+	socklen_t len = sizeof(bytes);
+
+	if (getsockopt(fd, SOL_SOCKET, which, &bytes, &len) == -1)
+		return 0;
+	return bytes / 2;
+}
+
+/* Never smaller than it is: packets may wait in it. */
+static void
+take_buffers(struct sockets *s, int fd, int wanted)
+{
+	int rx = buffer_of(fd, SO_RCVBUF), tx = buffer_of(fd, SO_SNDBUF);
+
+	if (rx < wanted)
+		rx = grow_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, wanted);
+	if (tx < wanted)
+		tx = grow_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, wanted);
+	if (rx < s->buffer)
+		s->buffer = rx;
+	if (tx < s->buffer)
+		s->buffer = tx;
+}
+
+/* The place for a socket that is bound there, or NULL: nobody wants it. */
+static int *
+place_for(
+    struct sockets *s, const struct listener *listeners, unsigned row, const struct endpoint *at)
+{
+	for (size_t i = 0; i < s->listener_count; i++) {
+		struct socket_pair *pair = &s->pairs[row * s->listener_count + i];
+		struct endpoint nat = nat_address(&listeners[i]);
+
+		if (pair->main == -1 && endpoint_equal(at, &listeners[i].main))
+			return &pair->main;
+		if (pair->nat == -1 && nat.port != 0 && endpoint_equal(at, &nat))
+			return &pair->nat;
+	}
+	return NULL;
+}
+
+/* Opens one address for all rows that have none; where no row has one, nobody else may, either. */
+static bool
+open_missing(struct sockets *s, size_t listener, bool nat, const struct endpoint *at, int buffer,
+    struct fault *why)
+{
+	unsigned missing = 0;
+
+	for (unsigned row = 0; row < s->rows; row++) {
+		const struct socket_pair *pair = &s->pairs[row * s->listener_count + listener];
+
+		missing += (nat ? pair->nat : pair->main) == -1;
+	}
+	if (missing == s->rows) {
+		int fd = open_at(at, false);
+
+		if (fd == -1)
+			return refuse(at, why);
+		close(fd);
+	}
+	for (unsigned row = 0; missing > 0 && row < s->rows; row++) {
+		struct socket_pair *pair = &s->pairs[row * s->listener_count + listener];
+		int *place = nat ? &pair->nat : &pair->main;
+
+		if (*place == -1)
+			*place = open_shared(s, at, buffer, why);
+		if (*place == -1)
+			return false;
+	}
+	return true;
+}
+
+static bool
+open_all_missing(struct sockets *s, const struct listener *listeners, int buffer, struct fault *why)
+{
+	for (size_t i = 0; i < s->listener_count; i++) {
+		struct endpoint nat = nat_address(&listeners[i]);
+
+		if (!open_missing(s, i, false, &listeners[i].main, buffer, why) ||
+		    (nat.port != 0 && !open_missing(s, i, true, &nat, buffer, why)))
+			return false;
+	}
+	return true;
+}
+
+bool
+sockets_take(struct sockets *s, const struct listener *listeners, size_t count,
+    struct sockets_taken *taken, const struct sockets_options *options, struct fault *why)
+{
+	size_t total = taken->rows * count;
+
+	*s = (struct sockets){ .workers = taken->rows,
+		.rows = taken->rows,
+		.listener_count = count,
+		.buffer = options->buffer,
+		.merge = options->merge };
+	s->pairs = calloc(total, sizeof(*s->pairs));
+	if (s->pairs == NULL)
+		return fault_set(why, "out of memory");
+	for (size_t i = 0; i < total; i++)
+		s->pairs[i] = (struct socket_pair){ -1, -1 };
+	for (size_t i = 0; i < taken->count; i++) {
+		struct taken_socket *t = &taken->list[i];
+		int *place = NULL;
+		struct endpoint at;
+
+		if (bound_at(t->fd, &at))
+			place = place_for(s, listeners, t->row, &at);
+		if (place == NULL)
+			continue;
+		take_buffers(s, t->fd, options->buffer);
+		prepare(s, t->fd);
+		*place = t->fd;
+		t->fd = -1;
+	}
+	if (open_all_missing(s, listeners, options->buffer, why))
+		return true;
+	sockets_close(s);
+	return false;
+}
+
+void
+sockets_taken_close(struct sockets_taken *taken)
+{
+	for (size_t i = 0; i < taken->count; i++) {
+		if (taken->list[i].fd != -1)
+			close(taken->list[i].fd);
+	}
+	free(taken->list);
+	*taken = (struct sockets_taken){ 0 };
 }

@@ -18,9 +18,10 @@ struct socket_pair {
 };
 
 struct sockets {
-	unsigned workers;
+	unsigned workers; /* so many read them */
+	unsigned rows;    /* as many, or more when they were taken over from more */
 	size_t listener_count;
-	struct socket_pair *pairs; /* workers times listener_count */
+	struct socket_pair *pairs; /* rows times listener_count */
 	int buffer;                /* bytes that the kernel granted for the least of them */
 	bool merge;                /* many packets may go in and out as one message */
 };
@@ -44,14 +45,36 @@ bool sockets_open(struct sockets *s, const struct listener *listeners, size_t co
  */
 uint32_t sockets_lost(int fd);
 
+/* Sockets of a cathedral that runs, on their way to the one that takes over. */
+struct sockets_taken {
+	unsigned rows;
+	size_t count;
+	struct taken_socket {
+		int fd;       /* -1 once somebody has it */
+		unsigned row; /* below rows */
+	} * list;
+};
+
+/*
+ * The same with sockets that are bound already: those that listeners want are theirs from then on,
+ * with the packets that wait in them, the others stay in the list, and what is missing is opened as
+ * above.  Rows stay as they are: were there more of them, packets of one device would go to another
+ * socket than those that still wait.  So no more workers than rows read them.
+ */
+bool sockets_take(struct sockets *s, const struct listener *listeners, size_t count,
+    struct sockets_taken *taken, const struct sockets_options *options, struct fault *why);
+
+/* Closes those that nobody wanted. */
+void sockets_taken_close(struct sockets_taken *taken);
+
 /* Fine for a zeroed struct, too. */
 void sockets_close(struct sockets *s);
 
-/* The pairs of one worker, a pair for each listener. */
+/* The pairs of one row, a pair for each listener: worker n has row n, and may have others. */
 static inline const struct socket_pair *
-sockets_of(const struct sockets *s, unsigned worker)
+sockets_of(const struct sockets *s, unsigned row)
 {
-	return &s->pairs[worker * s->listener_count];
+	return &s->pairs[row * s->listener_count];
 }
 
 #endif

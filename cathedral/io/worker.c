@@ -19,9 +19,9 @@
 /* A busy socket must not keep the others waiting. */
 #define PACKETS_A_TURN (8 * PIPELINE_BATCH)
 
-#define SOURCES_MAX (2 * LISTENERS_MAX)
-#define BEAT_MS     1000
-#define TICK_MS     50 /* while something waits in the pipeline */
+#define EVENTS_MAX (2 * LISTENERS_MAX + 1)
+#define BEAT_MS    1000
+#define TICK_MS    50 /* while something waits in the pipeline */
 
 struct worker {
 	pthread_t thread;
@@ -30,7 +30,7 @@ struct worker {
 	uint64_t busy_ns; /* when there last was something to do */
 	int epoll, stop;  /* stop is an eventfd */
 	size_t source_count;
-	struct source sources[SOURCES_MAX];
+	struct source *sources;
 	struct stats *stats;
 	struct batch *batch;
 	struct batch_sender *sender;
@@ -72,9 +72,9 @@ wait_for_events(struct worker *w, struct epoll_event *events)
 	int n = 0;
 
 	while (n == 0 && clock_now().mono_ns < until)
-		n = epoll_wait(w->epoll, events, SOURCES_MAX + 1, 0);
+		n = epoll_wait(w->epoll, events, EVENTS_MAX, 0);
 	if (n == 0)
-		n = epoll_wait(w->epoll, events, SOURCES_MAX + 1, patience_ms(w));
+		n = epoll_wait(w->epoll, events, EVENTS_MAX, patience_ms(w));
 	return n;
 }
 
@@ -95,7 +95,7 @@ static void *
 worker_run(void *arg)
 {
 	struct worker *w = arg;
-	struct epoll_event events[SOURCES_MAX + 1];
+	struct epoll_event events[EVENTS_MAX];
 	char name[24];
 
 	snprintf(name, sizeof(name), "worker %u", w->options.number);
@@ -137,33 +137,47 @@ add_source(struct worker *w, int fd, size_t listener, bool nat_port)
 	return watch(w, fd, s);
 }
 
+/* Its own row and, where there are more rows than workers, some of those left over. */
 static bool
-open_events(struct worker *w, const struct socket_pair *pairs, size_t count)
+add_sources(struct worker *w, const struct sockets *s)
+{
+	size_t rows = s->rows / s->workers + 1;
+
+	w->sources = calloc(2 * rows * s->listener_count, sizeof(*w->sources));
+	if (w->sources == NULL)
+		return false;
+	for (unsigned row = w->options.number; row < s->rows; row += s->workers) {
+		const struct socket_pair *pairs = sockets_of(s, row);
+
+		for (size_t i = 0; i < s->listener_count; i++) {
+			if (!add_source(w, pairs[i].main, i, false) ||
+			    !add_source(w, pairs[i].nat, i, true))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool
+open_events(struct worker *w, const struct sockets *sockets)
 {
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	w->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (w->epoll == -1 || w->stop == -1 || !watch(w, w->stop, NULL))
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		if (!add_source(w, pairs[i].main, i, false) ||
-		    !add_source(w, pairs[i].nat, i, true))
-			return false;
-	}
-	return true;
+	return w->epoll != -1 && w->stop != -1 && watch(w, w->stop, NULL) &&
+	       add_sources(w, sockets);
 }
 
 static bool
 fill(struct worker *w, struct site *site, const struct sockets *sockets, struct random *seed)
 {
 	unsigned number = w->options.number;
-	const struct socket_pair *pairs = sockets_of(sockets, number);
 
 	w->batch = batch_create();
 	w->sender = batch_sender_create(sockets, number, w->stats);
 	if (w->batch == NULL || w->sender == NULL)
 		return false;
 	w->pipeline = pipeline_create(site, number, batch_sender_of(w->sender), w->stats, seed);
-	return w->pipeline != NULL && open_events(w, pairs, sockets->listener_count);
+	return w->pipeline != NULL && open_events(w, sockets);
 }
 
 struct worker *
@@ -198,14 +212,44 @@ worker_beat_ns(const struct worker *w)
 }
 
 void
+worker_ask(struct worker *w)
+{
+	if (w->running)
+		eventfd_write(w->stop, 1);
+}
+
+void
+worker_pause(struct worker *w)
+{
+	eventfd_t asked;
+
+	if (!w->running)
+		return;
+	worker_ask(w);
+	pthread_join(w->thread, NULL);
+	w->running = false;
+	eventfd_read(w->stop, &asked);
+	/* What it had to say is said: nobody may wait for it. */
+	if (pipeline_due_ns(w->pipeline) != UINT64_MAX)
+		pipeline_tick(w->pipeline, clock_now());
+}
+
+bool
+worker_resume(struct worker *w, struct fault *why)
+{
+	atomic_store_explicit(&w->beat_ns, clock_now().mono_ns, memory_order_relaxed);
+	if (!w->running)
+		w->running = thread_start(&w->thread, worker_run, w);
+	return w->running ||
+	       fault_set(why, "worker %u: cannot be started again", w->options.number);
+}
+
+void
 worker_stop(struct worker *w)
 {
 	if (w == NULL)
 		return;
-	if (w->running) {
-		eventfd_write(w->stop, 1);
-		pthread_join(w->thread, NULL);
-	}
+	worker_pause(w);
 	if (w->epoll != -1)
 		close(w->epoll);
 	if (w->stop != -1)
@@ -213,5 +257,6 @@ worker_stop(struct worker *w)
 	pipeline_destroy(w->pipeline);
 	batch_sender_destroy(w->sender);
 	batch_destroy(w->batch);
+	free(w->sources);
 	free(w);
 }

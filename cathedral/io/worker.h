@@ -29,6 +29,15 @@ struct worker *worker_start(struct site *site, const struct sockets *sockets,
 /* When it last went round, monotonic: at least once a second unless it hangs. */
 uint64_t worker_beat_ns(const struct worker *w);
 
+/*
+ * It rests from when the second returns (the first only asks, so that several end together): all
+ * that it had received is dealt with, and nothing is read until worker_resume(), which fails when
+ * there is no thread to be had.
+ */
+void worker_ask(struct worker *w);
+void worker_pause(struct worker *w);
+bool worker_resume(struct worker *w, struct fault *why);
+
 /* Asks it to end, waits for that and frees it; NULL is fine. */
 void worker_stop(struct worker *w);
 

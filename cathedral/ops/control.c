@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define REQUEST_MAX 256
@@ -19,6 +20,7 @@
 struct control {
 	struct control_options options;
 	struct service *service;
+	bool own; /* to be removed at the end */
 };
 
 static json_t *
@@ -183,6 +185,14 @@ control_create(struct event_base *base, const struct control_options *options, s
 	const struct service_options service = {
 		.end = "\n", .request_max = REQUEST_MAX, .answer = answer, .arg = c
 	};
+	const struct control_socket at = {
+		.name = "control",
+		.type = SOCK_STREAM,
+		.path = options->path,
+		.user = options->user,
+		.owner = options->owner,
+		.inherited = options->inherited,
+	};
 	int fd;
 
 	if (c == NULL) {
@@ -190,7 +200,8 @@ control_create(struct event_base *base, const struct control_options *options, s
 		return NULL;
 	}
 	c->options = *options;
-	fd = control_socket_open(options->path, options->user, options->owner, why);
+	fd = control_socket_open(&at, why);
+	c->own = fd != options->inherited;
 	if (fd == -1) {
 		free(c);
 		return NULL;
@@ -203,6 +214,18 @@ control_create(struct event_base *base, const struct control_options *options, s
 	return NULL;
 }
 
+int
+control_fd(const struct control *c)
+{
+	return service_fd(c->service);
+}
+
+void
+control_own(struct control *c, bool own)
+{
+	c->own = own;
+}
+
 void
 control_destroy(struct control *c)
 {
@@ -210,6 +233,7 @@ control_destroy(struct control *c)
 		return;
 	service_destroy(c->service);
 	/* Its folder may not be ours any more; then the next daemon replaces it. */
-	unlink(c->options.path);
+	if (c->own)
+		unlink(c->options.path);
 	free(c);
 }

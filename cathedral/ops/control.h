@@ -21,6 +21,7 @@ struct control_options {
 	const char *path;
 	const char *user;  /* who may use it, with its group; empty: owner only */
 	const char *owner; /* the user that the daemon will be; empty: the one it is */
+	int inherited;     /* its socket, from the cathedral before; 0: it opens its own */
 	const struct overview *overview;
 	/* Reads the files again, at once; false with the reason when they are refused. */
 	bool (*reload)(void *arg, struct fault *why);
@@ -33,6 +34,13 @@ struct control_options {
  */
 struct control *control_create(
     struct event_base *base, const struct control_options *options, struct fault *why);
+
+/* The listening socket, borrowed. */
+int control_fd(const struct control *c);
+
+/* Whether it is this process's to remove at the end: an inherited one is so only once it serves,
+ * and any only until another process has it. */
+void control_own(struct control *c, bool own);
 
 /* Removes the socket; NULL is fine. */
 void control_destroy(struct control *c);

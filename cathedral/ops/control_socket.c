@@ -11,23 +11,22 @@
 
 #define BACKLOG 16
 
-static int
-refuse(struct fault *why, const char *path)
+static bool
+refuse(const struct control_socket *s, struct fault *why)
 {
-	fault_set(why, "control %s: %s", path, strerror(errno));
-	return -1;
+	return fault_set(why, "%s %s: %s", s->name, s->path, strerror(errno));
 }
 
 static int
-unix_socket(void)
+unix_socket(int type)
 {
-	return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	return socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
 static bool
-somebody_listens(const struct sockaddr_un *at)
+somebody_listens(const struct sockaddr_un *at, int type)
 {
-	int fd = unix_socket(), rc;
+	int fd = unix_socket(type), rc;
 
 	if (fd == -1)
 		return true;
@@ -38,53 +37,54 @@ somebody_listens(const struct sockaddr_un *at)
 	return rc != 1;
 }
 
-/* What a daemon that was killed left behind. */
 static bool
-remove_stale(const struct sockaddr_un *at, struct fault *why)
+is_there(const struct control_socket *s)
 {
 	struct stat st;
 
-	if (lstat(at->sun_path, &st) == -1) {
-		if (errno == ENOENT)
-			return true;
-		refuse(why, at->sun_path);
-		return false;
-	}
+	return lstat(s->path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/* What a daemon that was killed left behind. */
+static bool
+remove_stale(const struct control_socket *s, const struct sockaddr_un *at, struct fault *why)
+{
+	struct stat st;
+
+	if (lstat(at->sun_path, &st) == -1)
+		return errno == ENOENT || refuse(s, why);
 	if (!S_ISSOCK(st.st_mode))
-		return fault_set(why, "control %s: is there already and no socket", at->sun_path);
-	if (somebody_listens(at))
-		return fault_set(why, "control %s: another process answers there", at->sun_path);
-	if (unlink(at->sun_path) == 0)
-		return true;
-	refuse(why, at->sun_path);
-	return false;
+		return fault_set(why, "%s %s: is there already and no socket", s->name, s->path);
+	if (somebody_listens(at, s->type))
+		return fault_set(why, "%s %s: another process answers there", s->name, s->path);
+	return unlink(at->sun_path) == 0 || refuse(s, why);
 }
 
 static bool
-hand_over(const char *path, const char *user, const char *owner, struct fault *why)
+hand_over(const struct control_socket *s, struct fault *why)
 {
-	const char *name = user[0] != '\0' ? user : owner;
+	const char *name = s->user[0] != '\0' ? s->user : s->owner;
 	const struct passwd *who = NULL;
 
 	if (name[0] != '\0') {
 		who = getpwnam(name);
 		if (who == NULL)
-			return fault_set(why, "control: user %s does not exist", name);
+			return fault_set(why, "%s: user %s does not exist", s->name, name);
 	}
 	/* Who is not root may still give it to a group that he is in. */
-	if (who != NULL && chown(path, who->pw_uid, who->pw_gid) == -1 &&
-	    (errno != EPERM || user[0] == '\0' || chown(path, (uid_t)-1, who->pw_gid) == -1))
+	if (who != NULL && chown(s->path, who->pw_uid, who->pw_gid) == -1 &&
+	    (errno != EPERM || s->user[0] == '\0' || chown(s->path, (uid_t)-1, who->pw_gid) == -1))
 		return fault_set(
-		    why, "control %s: giving it to %s: %s", path, name, strerror(errno));
-	if (chmod(path, user[0] != '\0' ? 0660 : 0600) == -1)
-		return fault_set(why, "control %s: %s", path, strerror(errno));
+		    why, "%s %s: giving it to %s: %s", s->name, s->path, name, strerror(errno));
+	if (chmod(s->path, s->user[0] != '\0' ? 0660 : 0600) == -1)
+		return refuse(s, why);
 	return true;
 }
 
 static int
-listen_at(const struct sockaddr_un *at, struct fault *why)
+listen_at(const struct control_socket *s, const struct sockaddr_un *at, struct fault *why)
 {
-	int fd = unix_socket(), rc = -1;
+	int fd = unix_socket(s->type), rc = -1;
 	mode_t before = umask(0177); /* nobody else may connect before it was handed over */
 
 	if (fd != -1)
@@ -92,31 +92,44 @@ listen_at(const struct sockaddr_un *at, struct fault *why)
 	umask(before);
 	if (rc == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
-	refuse(why, at->sun_path);
+	refuse(s, why);
 	if (fd != -1)
 		close(fd);
 	return -1;
 }
 
-int
-control_socket_open(const char *path, const char *user, const char *owner, struct fault *why)
+static int
+open_new(const struct control_socket *s, struct fault *why)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	int fd;
 
-	if (strlen(path) >= sizeof(at.sun_path)) {
-		fault_set(why, "control %s: longer than %zu bytes", path, sizeof(at.sun_path) - 1);
+	if (strlen(s->path) >= sizeof(at.sun_path)) {
+		fault_set(
+		    why, "%s %s: longer than %zu bytes", s->name, s->path, sizeof(at.sun_path) - 1);
 		return -1;
 	}
-	strcpy(at.sun_path, path);
-	if (!remove_stale(&at, why))
+	strcpy(at.sun_path, s->path);
+	if (!remove_stale(s, &at, why))
 		return -1;
-	fd = listen_at(&at, why);
+	fd = listen_at(s, &at, why);
 	if (fd == -1)
 		return -1;
-	if (hand_over(path, user, owner, why))
+	if (hand_over(s, why))
 		return fd;
-	unlink(path);
+	unlink(s->path);
 	close(fd);
 	return -1;
+}
+
+int
+control_socket_open(const struct control_socket *s, struct fault *why)
+{
+	if (s->inherited == 0)
+		return open_new(s, why);
+	/* Somebody may have removed its name meanwhile. */
+	if (is_there(s) && hand_over(s, why))
+		return s->inherited;
+	close(s->inherited);
+	return is_there(s) ? -1 : open_new(s, why);
 }

@@ -77,18 +77,20 @@ listen_at(const struct endpoint *at, struct fault *why)
 
 static bool
 open_service(
-    struct metrics *m, struct event_base *base, const struct endpoint *at, struct fault *why)
+    struct metrics *m, struct event_base *base, const struct metrics_options *o, struct fault *why)
 {
 	const struct service_options options = {
 		.end = "\r\n\r\n", .request_max = REQUEST_MAX, .answer = answer, .arg = m
 	};
+	const struct endpoint *at = &o->at;
 	char text[ENDPOINT_TEXT];
-	int fd;
+	int fd = o->inherited;
 
 	if (!endpoint_is_loopback(at))
 		return fault_set(
 		    why, "metrics %s: not a loopback address", endpoint_format(at, text));
-	fd = listen_at(at, why);
+	if (fd == 0)
+		fd = listen_at(at, why);
 	if (fd == -1)
 		return false;
 	m->service = service_create(base, fd, &options);
@@ -96,8 +98,7 @@ open_service(
 }
 
 struct metrics *
-metrics_create(struct event_base *base, const struct endpoint *at, const struct overview *overview,
-    struct fault *why)
+metrics_create(struct event_base *base, const struct metrics_options *options, struct fault *why)
 {
 	struct metrics *m = calloc(1, sizeof(*m));
 
@@ -105,11 +106,17 @@ metrics_create(struct event_base *base, const struct endpoint *at, const struct 
 		fault_set(why, "metrics: out of memory");
 		return NULL;
 	}
-	m->overview = overview;
-	if (open_service(m, base, at, why))
+	m->overview = options->overview;
+	if (open_service(m, base, options, why))
 		return m;
 	metrics_destroy(m);
 	return NULL;
+}
+
+int
+metrics_fd(const struct metrics *m)
+{
+	return service_fd(m->service);
 }
 
 void

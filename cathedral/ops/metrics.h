@@ -14,12 +14,19 @@
 
 struct metrics;
 
+struct metrics_options {
+	struct endpoint at;
+	int inherited; /* listening there already, from the cathedral before; 0: none */
+	const struct overview *overview;
+};
+
 /*
- * Binds at once; NULL with the reason when it cannot, or when at is not a loopback address.  The
+ * Binds at once; NULL with the reason when it cannot, or when it is no loopback address.  The
  * overview is borrowed, and read only from the base's loop.
  */
-struct metrics *metrics_create(struct event_base *base, const struct endpoint *at,
-    const struct overview *overview, struct fault *why);
+struct metrics *metrics_create(
+    struct event_base *base, const struct metrics_options *options, struct fault *why);
+int metrics_fd(const struct metrics *m); /* the listening socket, borrowed */
 void metrics_destroy(struct metrics *m); /* NULL is fine */
 
 /* Appends the whole text. */

@@ -105,6 +105,31 @@ write_registry(struct evbuffer *to, const struct overview *o)
 	evbuffer_add_printf(to, "cathedral_reloads_total %" PRIu64 "\n", o->reload->count);
 }
 
+static void
+write_succession(struct evbuffer *to, const struct overview_succession *s)
+{
+	if (s == NULL)
+		return;
+	head(to, "handovers_total", "counter",
+	    "how often one process took over from another, up to this one");
+	evbuffer_add_printf(to, "cathedral_handovers_total %" PRIu64 "\n", s->handovers);
+	head(to, "handovers_failed_total", "counter",
+	    "how often another process began to take over from this one, and did not");
+	evbuffer_add_printf(to, "cathedral_handovers_failed_total %" PRIu64 "\n", s->failed);
+	gauge(to, "handover_timestamp_seconds",
+	    "Unix time when this process took over, 0: it did not", (uint64_t)s->taken_s);
+	head(to, "handover_gap_seconds", "gauge", "how long nobody served when it did");
+	evbuffer_add_printf(to, "cathedral_handover_gap_seconds %.6f\n", (double)s->gap_ns / 1e9);
+	if (!s->state_file)
+		return;
+	gauge(to, "state_ok", "1 when the state file could be written when it was last tried",
+	    s->state_ok);
+	gauge(to, "state_timestamp_seconds", "Unix time when the state file was last written",
+	    (uint64_t)s->state_s);
+	head(to, "state_write_seconds", "gauge", "how long writing it took");
+	evbuffer_add_printf(to, "cathedral_state_write_seconds %.6f\n", (double)s->state_ns / 1e9);
+}
+
 /* A cathedral never heard of has no age. */
 static void
 write_peers(struct evbuffer *to, const struct overview *o, struct instant now)
@@ -153,5 +178,6 @@ metrics_write(struct evbuffer *to, const struct overview *o, struct instant now)
 	write_counters(to, o, &sum);
 	write_tables(to, o);
 	write_registry(to, o);
+	write_succession(to, o->succession);
 	write_peers(to, o, now);
 }

@@ -35,6 +35,19 @@ struct overview_reload {
 	struct fault fault; /* why it was refused, when it was */
 };
 
+/* What goes from one process to the next, by a hand-over or by the state file. */
+struct overview_succession {
+	uint64_t handovers; /* how often the sockets went from process to process, up to this one */
+	uint64_t failed;    /* how often somebody began to take over from this one, and did not */
+	int64_t taken_s;    /* when this one took over; 0: it did not */
+	uint64_t gap_ns;    /* how long nobody served then */
+
+	bool state_file;   /* there is one */
+	bool state_ok;     /* it could be written when it was last tried */
+	int64_t state_s;   /* when it was last written; 0: never */
+	uint64_t state_ns; /* how long that took */
+};
+
 /* Everything in it is borrowed and read by the main thread only. */
 struct overview {
 	const char *instance, *version;
@@ -54,6 +67,7 @@ struct overview {
 	unsigned workers;
 
 	const struct overview_reload *reload;
+	const struct overview_succession *succession; /* or NULL */
 };
 
 /* workers, scanner, main */

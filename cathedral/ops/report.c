@@ -116,6 +116,28 @@ traffic(const struct overview *o)
 	    json_count(sum.relayed_bytes), "dropped", json_count(dropped));
 }
 
+static json_t *
+when(int64_t wall_s)
+{
+	return wall_s == 0 ? json_null() : json_integer(wall_s);
+}
+
+static json_t *
+handover(const struct overview_succession *s)
+{
+	return json_pack("{s:o, s:o, s:o, s:f}", "count", json_count(s->handovers), "failed",
+	    json_count(s->failed), "at", when(s->taken_s), "gap_ms", (double)s->gap_ns / 1e6);
+}
+
+static json_t *
+state_file(const struct overview_succession *s)
+{
+	if (!s->state_file)
+		return json_null();
+	return json_pack("{s:b, s:o, s:f}", "ok", s->state_ok, "at", when(s->state_s), "took_ms",
+	    (double)s->state_ns / 1e6);
+}
+
 json_t *
 report_status(const struct overview *o, struct instant now)
 {
@@ -130,6 +152,10 @@ report_status(const struct overview *o, struct instant now)
 	json_object_set_new(doc, "listeners", listeners(o));
 	json_object_set_new(doc, "registry", registry(o));
 	json_object_set_new(doc, "reload", reload(o->reload));
+	if (o->succession != NULL) {
+		json_object_set_new(doc, "handover", handover(o->succession));
+		json_object_set_new(doc, "state", state_file(o->succession));
+	}
 	json_object_set_new(
 	    doc, "tunnels", fill(tunnels_count(o->tunnels), tunnels_capacity(o->tunnels)));
 	json_object_set_new(doc, "liturgies",

@@ -198,6 +198,12 @@ service_create(struct event_base *base, int fd, const struct service_options *op
 	return s;
 }
 
+int
+service_fd(const struct service *s)
+{
+	return evconnlistener_get_fd(s->listener);
+}
+
 void
 service_destroy(struct service *s)
 {

@@ -30,6 +30,9 @@ struct service_options {
 struct service *service_create(
     struct event_base *base, int fd, const struct service_options *options);
 
+/* The listening socket, borrowed. */
+int service_fd(const struct service *s);
+
 /* Cuts off all clients; NULL is fine. */
 void service_destroy(struct service *s);
 

@@ -57,8 +57,8 @@ site_sweep(struct site *s, uint64_t now_ns)
 	       replay_sweep(s->replay, SWEEP_PARTS, now_ns);
 }
 
-static bool
-tunnel_stays(const struct tunnel *t, void *arg)
+bool
+site_tunnel_stays(const struct tunnel *t, void *arg)
 {
 	struct tunnel_id id = { t->key.id };
 	struct party p;
@@ -67,8 +67,8 @@ tunnel_stays(const struct tunnel *t, void *arg)
 	       p.device->id.value == t->device.value;
 }
 
-static bool
-liturgy_stays(const struct liturgy_entry *e, void *arg)
+bool
+site_liturgy_stays(const struct liturgy_entry *e, void *arg)
 {
 	struct party p;
 
@@ -83,12 +83,12 @@ site_purge(struct site *s, const struct registry_touched *touched)
 	void *registry = (void *)(uintptr_t)publish_current(s->publish);
 
 	if (touched == NULL || touched->all) {
-		tunnels_each(s->tunnels, tunnel_stays, registry);
-		liturgies_each(s->liturgies, liturgy_stays, registry);
+		tunnels_each(s->tunnels, site_tunnel_stays, registry);
+		liturgies_each(s->liturgies, site_liturgy_stays, registry);
 		return;
 	}
 	for (size_t n = 0; n < touched->count; n++) {
-		tunnels_each_of(s->tunnels, touched->flocks[n], tunnel_stays, registry);
-		liturgies_each_of(s->liturgies, touched->flocks[n], liturgy_stays, registry);
+		tunnels_each_of(s->tunnels, touched->flocks[n], site_tunnel_stays, registry);
+		liturgies_each_of(s->liturgies, touched->flocks[n], site_liturgy_stays, registry);
 	}
 }

@@ -80,4 +80,8 @@ size_t site_sweep(struct site *s, uint64_t now_ns);
  */
 void site_purge(struct site *s, const struct registry_touched *touched);
 
+/* Whether the registry (tables' visitors have it as void *) has the entry's device as it stands. */
+bool site_tunnel_stays(const struct tunnel *t, void *registry);
+bool site_liturgy_stays(const struct liturgy_entry *e, void *registry);
+
 #endif

@@ -122,9 +122,9 @@ candidate_find(
 	return found;
 }
 
-void
-identities_suggest(
-    struct identities *c, const uint8_t id[static 16], const struct identity *who, uint64_t now_ns)
+static void
+candidate_keep(struct identities *c, const uint8_t id[static 16], const struct identity *who,
+    uint64_t until_ns)
 {
 	size_t n = candidate_slot(c, id);
 	pthread_mutex_t *lock = &c->locks[n % CANDIDATE_LOCKS];
@@ -133,8 +133,15 @@ identities_suggest(
 	pthread_mutex_lock(lock);
 	memcpy(k->id, id, 16);
 	k->who = *who;
-	k->until_ns = now_ns + IDENTITY_CANDIDATE_TTL_NS;
+	k->until_ns = until_ns;
 	pthread_mutex_unlock(lock);
+}
+
+void
+identities_suggest(
+    struct identities *c, const uint8_t id[static 16], const struct identity *who, uint64_t now_ns)
+{
+	candidate_keep(c, id, who, now_ns + IDENTITY_CANDIDATE_TTL_NS);
 }
 
 /* ---- proven ones ---- */
@@ -187,8 +194,10 @@ proven_keep(
 		else
 			e->who = *who;
 	}
-	if (e != NULL)
+	if (e != NULL) {
 		e->seen_ns = now_ns;
+		table_touch(s, e);
+	}
 	table_unlock(s);
 }
 
@@ -239,6 +248,7 @@ hint_keep(struct table *t, const struct endpoint *at, uint8_t places, const stru
 			h->next = (uint8_t)((h->next + 1) % places);
 		}
 		h->seen_ns = now_ns;
+		table_touch(s, h);
 	}
 	table_unlock(s);
 }
@@ -285,6 +295,121 @@ identities_hints(struct identities *c, const struct endpoint *from,
 	address.port = 0;
 	count = hint_read(c->endpoints, from, AT_ENDPOINT, ret, 0);
 	return hint_read(c->addresses, &address, AT_ADDRESS, ret, count);
+}
+
+/* ---- for who comes after us ---- */
+
+/* All three tables are marked together, so their marks are the same. */
+uint32_t
+identities_mark(struct identities *c)
+{
+	table_mark(c->endpoints);
+	table_mark(c->addresses);
+	return table_mark(c->proven);
+}
+
+struct view {
+	identities_see *see;
+	table_rest *rest;
+	void *arg;
+	enum identity_piece piece; /* the hints that are looked at */
+	uint8_t places;
+};
+
+static bool
+view_rest(void *arg)
+{
+	const struct view *v = arg;
+
+	return v->rest(v->arg);
+}
+
+static void
+view_proven(const void *at, void *arg)
+{
+	const struct proven *e = at;
+	const struct view *v = arg;
+	struct identity_record record = {
+		.piece = IDENTITY_PROVEN, .who = e->who, .ns = e->seen_ns
+	};
+
+	memcpy(record.id, e->id, sizeof(record.id));
+	v->see(&record, v->arg);
+}
+
+static void
+view_hint(const void *at, void *arg)
+{
+	const struct hint *h = at;
+	const struct view *v = arg;
+	struct identity_record record = { .piece = v->piece, .at = h->at, .ns = h->seen_ns };
+
+	for (uint8_t n = 0; n < v->places; n++) {
+		record.who = h->who[(h->next + n) % v->places];
+		if (record.who.own.value != 0)
+			v->see(&record, v->arg);
+	}
+}
+
+static void
+view_candidates(struct identities *c, const struct view *v)
+{
+	for (size_t n = 0; n < CANDIDATES; n++) {
+		struct identity_record record = { .piece = IDENTITY_CANDIDATE };
+		pthread_mutex_t *lock = &c->locks[n % CANDIDATE_LOCKS];
+		const struct candidate *k = &c->candidates[n];
+
+		pthread_mutex_lock(lock);
+		memcpy(record.id, k->id, sizeof(record.id));
+		record.who = k->who;
+		record.ns = k->until_ns;
+		pthread_mutex_unlock(lock);
+		if (record.ns != 0)
+			v->see(&record, v->arg);
+	}
+}
+
+static bool
+changed_hints(struct table *t, uint32_t since, enum identity_piece piece, uint8_t places,
+    const struct view *view)
+{
+	struct view v = *view;
+
+	v.piece = piece;
+	v.places = places;
+	return table_each(t, since, view_hint, view_rest, &v);
+}
+
+bool
+identities_changed(
+    struct identities *c, uint32_t since, identities_see *see, bool (*rest)(void *arg), void *arg)
+{
+	struct view v = { .see = see, .rest = rest, .arg = arg };
+
+	if (!table_each(c->proven, since, view_proven, view_rest, &v) ||
+	    !changed_hints(c->endpoints, since, IDENTITY_AT_ENDPOINT, AT_ENDPOINT, &v) ||
+	    !changed_hints(c->addresses, since, IDENTITY_AT_ADDRESS, AT_ADDRESS, &v))
+		return false;
+	view_candidates(c, &v);
+	return rest(arg);
+}
+
+void
+identities_restore(struct identities *c, const struct identity_record *was, uint64_t now_ns)
+{
+	struct endpoint address = was->at;
+
+	address.port = 0;
+	if (was->piece == IDENTITY_CANDIDATE && now_ns < was->ns)
+		candidate_keep(c, was->id, &was->who, was->ns);
+	if (was->piece == IDENTITY_CANDIDATE || now_ns >= was->ns + IDENTITY_TTL_NS)
+		return;
+	if (was->piece == IDENTITY_PROVEN)
+		proven_keep(c, was->id, &was->who, was->ns);
+	else if (was->piece == IDENTITY_AT_ENDPOINT)
+		hint_keep(c->endpoints, &was->at, AT_ENDPOINT, &was->who, was->ns);
+	else
+		hint_keep(c->addresses, &address, AT_ADDRESS, &was->who, was->ns);
 }
 
 size_t

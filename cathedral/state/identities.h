@@ -55,6 +55,32 @@ void identities_prove(struct identities *c, const uint8_t id[static 16], const s
 size_t identities_hints(struct identities *c, const struct endpoint *from,
     struct identity ret[static IDENTITY_HINTS_MAX]);
 
+/*
+ * What is known, piece by piece, for who comes after us (relay/bequest.h): an identity that was
+ * proven, or is a candidate; or who was heard at an address and port, or at an address.
+ */
+enum identity_piece {
+	IDENTITY_PROVEN = 1,
+	IDENTITY_CANDIDATE,
+	IDENTITY_AT_ENDPOINT,
+	IDENTITY_AT_ADDRESS
+};
+
+struct identity_record {
+	enum identity_piece piece;
+	uint8_t id[16];     /* of the first two */
+	struct endpoint at; /* of the last two */
+	struct identity who;
+	uint64_t ns; /* when it was last seen; of a candidate: until when it holds */
+};
+
+/* As tunnels_changed() and its like; candidates come always, oldest hints of an address first. */
+typedef void identities_see(const struct identity_record *record, void *arg);
+uint32_t identities_mark(struct identities *c);
+bool identities_changed(
+    struct identities *c, uint32_t since, identities_see *see, bool (*rest)(void *arg), void *arg);
+void identities_restore(struct identities *c, const struct identity_record *was, uint64_t now_ns);
+
 size_t identities_sweep(struct identities *c, size_t parts, uint64_t now_ns);
 size_t identities_count(struct identities *c);
 

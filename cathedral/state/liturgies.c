@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cathedral/state/liturgies.h"
 
-#include "cathedral/state/quota.h"
-#include "cathedral/state/table.h"
-#include "cathedral/state/tunnels.h"
+#include "cathedral/state/liturgies_inside.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,42 +10,6 @@
 #define SWEEP_WHEN_FULL   256
 #define ANSWER_EVERY_NS   (3 * NS_PER_S)
 #define REMEMBER_EVERY_NS (15 * NS_PER_S)
-
-/*
- * A device has at most one entry of each kind in a flock domain.  All entries of one domain live
- * in one shard, together with the domain's index, which says whose entries there are.
- */
-enum kind { DISCOVERY, SIGNALLING, INDEX };
-
-struct key {
-	struct flock_id flock; /* with its domain */
-	uint8_t kind;
-	uint8_t number;
-	uint8_t zero[6];
-};
-
-struct entry {
-	struct key key;
-	uint64_t seen_ns;
-	uint64_t answered_ns, remembered_ns; /* 0: never */
-	struct rhythm rhythm;
-	union {
-		struct {
-			struct device_id device;
-			uint16_t group;
-			uint8_t listener;
-			bool hidden, federated;
-			struct endpoint at;
-			uint64_t peers[4]; /* KEK numbers it names */
-		};
-		uint64_t present[2][4]; /* the index: KEK numbers by kind */
-	};
-};
-
-struct liturgies {
-	struct table *table;
-	struct quota *quota;
-};
 
 struct liturgies *
 liturgies_create(size_t capacity, struct random *r)
@@ -83,26 +45,6 @@ liturgies_destroy(struct liturgies *l)
 	free(l);
 }
 
-static struct key
-key_of(struct flock_id flock, enum kind kind, uint8_t number)
-{
-	return (struct key){ .flock = flock, .kind = (uint8_t)kind, .number = number };
-}
-
-static bool
-is_live(const struct entry *e, uint64_t now_ns)
-{
-	return now_ns < e->seen_ns + ENTRY_TTL_NS;
-}
-
-/* What an entry that goes away held. */
-static void
-entry_release(struct liturgies *l, const struct entry *e)
-{
-	if (e->key.kind != INDEX)
-		quota_give_back(l->quota, e->key.flock, e->device);
-}
-
 struct sweep {
 	struct liturgies *liturgies;
 	uint64_t now_ns;
@@ -125,12 +67,6 @@ bit_has(const uint64_t bits[static 4], uint8_t n)
 	return (bits[n / 64] >> (n % 64) & 1) != 0;
 }
 
-static void
-bit_set(uint64_t bits[static 4], uint8_t n)
-{
-	bits[n / 64] |= UINT64_C(1) << (n % 64);
-}
-
 static struct entry *
 entry_make(struct liturgies *l, struct table_shard *s, const struct key *key, uint64_t now_ns)
 {
@@ -142,9 +78,8 @@ entry_make(struct liturgies *l, struct table_shard *s, const struct key *key, ui
 	return e;
 }
 
-/* The index of a domain, made if there is none; NULL when the shard is full of live entries. */
-static struct entry *
-index_get(struct liturgies *l, struct table_shard *s, struct flock_id flock, uint64_t now_ns)
+struct entry *
+liturgies_index(struct liturgies *l, struct table_shard *s, struct flock_id flock, uint64_t now_ns)
 {
 	struct key key = key_of(flock, INDEX, 0);
 	struct entry *e = table_find(s, &key);
@@ -156,30 +91,27 @@ index_get(struct liturgies *l, struct table_shard *s, struct flock_id flock, uin
 	return e;
 }
 
-/*
- * The entry of a device, made if there is none, or none that lives, or one of a device that had the
- * number before: nothing of that one counts.  NULL when there is no room, or no quota.
- */
-static struct entry *
-entry_get(struct liturgies *l, struct table_shard *s, const struct key *key,
-    const struct liturgy_heard *h, struct liturgy_outcome *ret)
+struct entry *
+liturgies_entry_of(struct liturgies *l, struct table_shard *s, const struct key *key,
+    struct device_id device, uint64_t now_ns, bool *quota)
 {
 	struct entry *e = table_find(s, key);
 
-	if (e != NULL && is_live(e, h->now_ns) && e->device.value == h->device.value)
+	*quota = false;
+	if (e != NULL && is_live(e, now_ns) && e->device.value == device.value)
 		return e;
 	if (e != NULL) {
 		entry_release(l, e);
 		table_remove(s, e);
 	}
-	ret->quota = !quota_take(l->quota, key->flock, h->device);
-	if (ret->quota)
+	*quota = !quota_take(l->quota, key->flock, device);
+	if (*quota)
 		return NULL;
-	e = entry_make(l, s, key, h->now_ns);
+	e = entry_make(l, s, key, now_ns);
 	if (e == NULL)
-		quota_give_back(l->quota, key->flock, h->device);
+		quota_give_back(l->quota, key->flock, device);
 	else
-		e->device = h->device;
+		e->device = device;
 	return e;
 }
 
@@ -284,12 +216,15 @@ hear_locked(struct liturgies *l, struct table_shard *s, const struct liturgy_hea
 {
 	enum kind kind = h->liturgy->flags & LITURGY_SIGNALLING ? SIGNALLING : DISCOVERY;
 	struct key key = key_of(h->flock, kind, h->liturgy->id);
-	struct entry *index = index_get(l, s, h->flock, h->now_ns);
-	struct entry *e = index == NULL ? NULL : entry_get(l, s, &key, h, ret);
+	struct entry *index = liturgies_index(l, s, h->flock, h->now_ns);
+	struct entry *e = NULL;
 
+	if (index != NULL)
+		e = liturgies_entry_of(l, s, &key, h->device, h->now_ns, &ret->quota);
 	if (e == NULL)
 		return false;
 	entry_hear(e, e->seen_ns == 0, h, ret);
+	table_touch(s, e);
 	bit_set(index->present[kind], key.number);
 	if (ret->answer) {
 		list_kind(s, index, DISCOVERY, e, ret);
@@ -316,87 +251,6 @@ liturgies_sweep(struct liturgies *l, size_t parts, uint64_t now_ns)
 	struct sweep sweep = { .liturgies = l, .now_ns = now_ns };
 
 	return table_sweep_part(l->table, parts, entry_gone, &sweep);
-}
-
-struct walk {
-	struct liturgies *liturgies;
-	liturgies_visit *visit;
-	void *arg;
-};
-
-static struct liturgy_entry
-entry_copy(const struct entry *e)
-{
-	return (struct liturgy_entry){
-		.flock = e->key.flock,
-		.number = e->key.number,
-		.signalling = e->key.kind == SIGNALLING,
-		.hidden = e->hidden,
-		.federated = e->federated,
-		.group = e->group,
-		.device = e->device,
-		.at = e->at,
-		.seen_ns = e->seen_ns,
-	};
-}
-
-static bool
-walk_entry(void *at, void *arg)
-{
-	const struct entry *e = at;
-	const struct walk *w = arg;
-	struct liturgy_entry copy;
-
-	if (e->key.kind == INDEX)
-		return false;
-	copy = entry_copy(e);
-	if (w->visit(&copy, w->arg))
-		return false;
-	entry_release(w->liturgies, e);
-	return true;
-}
-
-void
-liturgies_each(struct liturgies *l, liturgies_visit *visit, void *arg)
-{
-	struct walk w = { .liturgies = l, .visit = visit, .arg = arg };
-	struct table_shard *s;
-
-	for (unsigned n = 0; (s = table_lock_nth(l->table, n)) != NULL; n++) {
-		table_walk(s, walk_entry, &w);
-		table_unlock(s);
-	}
-}
-
-void
-liturgies_each_of(struct liturgies *l, struct flock_id flock, liturgies_visit *visit, void *arg)
-{
-	struct walk w = { .liturgies = l, .visit = visit, .arg = arg };
-	struct table_shard *s;
-
-	for (unsigned n = 0; (s = table_lock_nth(l->table, n)) != NULL; n++) {
-		table_walk_flock(s, flock, walk_entry, &w);
-		table_unlock(s);
-	}
-}
-
-static bool
-count_entry(const struct liturgy_entry *entry, void *arg)
-{
-	size_t *count = arg;
-
-	(void)entry;
-	(*count)++;
-	return true;
-}
-
-size_t
-liturgies_count(struct liturgies *l)
-{
-	size_t count = 0;
-
-	liturgies_each(l, count_entry, &count);
-	return count;
 }
 
 size_t

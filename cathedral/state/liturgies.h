@@ -39,15 +39,18 @@ struct liturgy_outcome {
 	uint8_t peers[LITURGY_PEERS];
 };
 
-/* A copy for reports. */
+/* A copy. */
 struct liturgy_entry {
-	struct flock_id flock;
-	uint8_t number;
+	struct flock_id flock; /* with its domain */
+	uint8_t number, listener;
 	bool signalling, hidden, federated;
 	uint16_t group;
 	struct device_id device;
 	struct endpoint at;
 	uint64_t seen_ns;
+	uint64_t answered_ns, remembered_ns; /* 0: never */
+	struct rhythm rhythm;
+	uint64_t peers[4]; /* bits: the KEK numbers it names */
 };
 
 /* Entries of one device: one of each kind in as many domains as anybody uses. */
@@ -71,6 +74,13 @@ void liturgies_each(struct liturgies *l, liturgies_visit *visit, void *arg);
 /* The same for the entries of one flock, in any domain: what it costs is by their number. */
 void liturgies_each_of(
     struct liturgies *l, struct flock_id flock, liturgies_visit *visit, void *arg);
+
+/* As tunnels_changed() and its like; false: it has expired, or there is no room, or no quota. */
+typedef void liturgies_see(const struct liturgy_entry *entry, void *arg);
+uint32_t liturgies_mark(struct liturgies *l);
+bool liturgies_changed(
+    struct liturgies *l, uint32_t since, liturgies_see *see, bool (*rest)(void *arg), void *arg);
+bool liturgies_restore(struct liturgies *l, const struct liturgy_entry *was, uint64_t now_ns);
 
 size_t liturgies_count(struct liturgies *l);
 size_t liturgies_capacity(const struct liturgies *l);

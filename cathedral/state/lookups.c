@@ -130,6 +130,14 @@ lookups_stop(struct lookups *l)
 	pthread_mutex_unlock(&l->lock);
 }
 
+void
+lookups_go_on(struct lookups *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->stopped = false;
+	pthread_mutex_unlock(&l->lock);
+}
+
 bool
 lookups_stopped(struct lookups *l)
 {

@@ -55,6 +55,7 @@ bool lookups_offer(struct lookups *l, const struct lookup *what);
 bool lookups_next(struct lookups *l, struct lookup *ret, unsigned wait_ms);
 
 void lookups_stop(struct lookups *l);
+void lookups_go_on(struct lookups *l); /* after lookups_stop(); what waited waits still */
 bool lookups_stopped(struct lookups *l);
 
 #endif

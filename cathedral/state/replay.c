@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "cathedral/state/replay.h"
 
-#include "base/seeded_hash.h"
 #include "cathedral/state/quota.h"
 #include "cathedral/state/table.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/*
- * A timestamp may be as much ahead of our clock as behind it: it is fresh for two windows at the
- * most, and a second more since timestamps are whole seconds.
- */
-#define REMEMBER_NS ((2 * OFFER_WINDOW_S + 1) * NS_PER_S)
 
 #define SHARDS          64
 #define SWEEP_WHEN_FULL 256
@@ -20,11 +13,6 @@
 /* No flock may take more than this part of the room, or one tenant could silence all others. */
 #define FLOCK_PART 4
 #define FLOCKS     65536
-
-struct entry {
-	struct replay_mark mark;
-	uint64_t until_ns;
-};
 
 struct replay {
 	struct table *table;
@@ -38,7 +26,7 @@ replay_create(size_t capacity, struct random *r)
 	struct replay *p = calloc(1, sizeof(*p));
 	struct table_shape shape = {
 		.capacity = capacity,
-		.entry_size = sizeof(struct entry),
+		.entry_size = sizeof(struct replay_record),
 		.key_size = sizeof(((struct replay_mark *)NULL)->bytes),
 		.shards = SHARDS,
 	};
@@ -79,7 +67,7 @@ replay_mark(const struct replay *p, const struct offer_header *h)
 }
 
 static bool
-is_over(const struct entry *e, uint64_t now_ns)
+is_over(const struct replay_record *e, uint64_t now_ns)
 {
 	return e->until_ns <= now_ns;
 }
@@ -95,7 +83,7 @@ struct sweep {
 static bool
 entry_gone(void *at, void *arg)
 {
-	const struct entry *e = at;
+	const struct replay_record *e = at;
 	const struct sweep *sweep = arg;
 
 	if (!is_over(e, sweep->now_ns))
@@ -108,7 +96,7 @@ bool
 replay_seen(struct replay *p, const struct replay_mark *mark, uint64_t now_ns)
 {
 	struct table_shard *s = table_lock(p->table, mark);
-	struct entry *e = table_find(s, mark);
+	struct replay_record *e = table_find(s, mark);
 	bool seen = e != NULL && !is_over(e, now_ns);
 
 	table_unlock(s);
@@ -121,7 +109,7 @@ remember(struct replay *p, struct table_shard *s, const struct replay_mark *mark
 {
 	struct sweep sweep = { .replay = p, .now_ns = now_ns };
 	bool allowed = quota_take(p->quota, mark->flock, nobody);
-	struct entry *e;
+	struct replay_record *e;
 
 	if (!allowed && table_sweep(s, SWEEP_WHEN_FULL, entry_gone, &sweep) > 0)
 		allowed = quota_take(p->quota, mark->flock, nobody);
@@ -135,25 +123,102 @@ remember(struct replay *p, struct table_shard *s, const struct replay_mark *mark
 		return REPLAY_FULL;
 	}
 	e->mark.flock = mark->flock;
-	e->until_ns = now_ns + REMEMBER_NS;
+	e->until_ns = now_ns + REPLAY_TTL_NS;
 	return REPLAY_NEW;
+}
+
+static void
+renew(struct table_shard *s, struct replay_record *e, uint64_t until_ns)
+{
+	e->until_ns = until_ns;
+	table_touch(s, e);
 }
 
 enum replay_result
 replay_admit(struct replay *p, const struct replay_mark *mark, uint64_t now_ns)
 {
 	struct table_shard *s = table_lock(p->table, mark);
-	struct entry *e = table_find(s, mark);
+	struct replay_record *e = table_find(s, mark);
 	enum replay_result result = REPLAY_NEW;
 
 	if (e == NULL)
 		result = remember(p, s, mark, now_ns);
 	else if (is_over(e, now_ns))
-		e->until_ns = now_ns + REMEMBER_NS;
+		renew(s, e, now_ns + REPLAY_TTL_NS);
 	else
 		result = REPLAY_SEEN;
 	table_unlock(s);
 	return result;
+}
+
+struct hash_key
+replay_key(const struct replay *p)
+{
+	return p->hash;
+}
+
+void
+replay_set_key(struct replay *p, const struct hash_key *key)
+{
+	p->hash = *key;
+}
+
+uint32_t
+replay_begin(struct replay *p)
+{
+	return table_mark(p->table);
+}
+
+struct view {
+	replay_see *see;
+	table_rest *rest;
+	void *arg;
+};
+
+static bool
+view_rest(void *arg)
+{
+	const struct view *v = arg;
+
+	return v->rest(v->arg);
+}
+
+static void
+view_entry(const void *at, void *arg)
+{
+	const struct view *v = arg;
+
+	v->see(at, v->arg);
+}
+
+bool
+replay_changed(struct replay *p, uint32_t since, replay_see *see, table_rest *rest, void *arg)
+{
+	struct view v = { see, rest, arg };
+
+	return table_each(p->table, since, view_entry, view_rest, &v);
+}
+
+bool
+replay_restore(struct replay *p, const struct replay_record *was, uint64_t now_ns)
+{
+	struct table_shard *s;
+	struct replay_record *e;
+	bool ok;
+
+	if (is_over(was, now_ns))
+		return true;
+	s = table_lock(p->table, &was->mark);
+	e = table_find(s, &was->mark);
+	if (e == NULL && remember(p, s, &was->mark, now_ns) == REPLAY_NEW) {
+		e = table_find(s, &was->mark);
+		e->until_ns = 0;
+	}
+	ok = e != NULL;
+	if (ok && e->until_ns < was->until_ns)
+		e->until_ns = was->until_ns;
+	table_unlock(s);
+	return ok;
 }
 
 size_t

@@ -1,72 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "cathedral/state/table.h"
 
-#include <pthread.h>
+#include "cathedral/state/table_inside.h"
+
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-
-/*
- * A shard: buckets hold the number of the first slot of a chain, slots the number of the next; 0
- * ends a chain.  Slots are handed out from the front, so that memory is touched only as far as it
- * was ever needed at a time.
- */
-struct table_shard {
-	_Alignas(64) pthread_mutex_t lock;
-	struct table *table;
-	uint32_t *buckets;
-	uint32_t *flocks;    /* heads of the chains of flocks, as many as buckets; or NULL */
-	uint8_t *slots;      /* slot n at n * stride; slot 0 is not used */
-	uint32_t used;       /* slots ever handed out */
-	uint32_t free_first; /* chain of slots given back */
-	uint32_t live;
-	uint32_t hand; /* where the next sweep begins */
-	const void *locked_for;
-	uint64_t locked_hash; /* of that key: most of what follows is about it */
-};
-
-struct table {
-	size_t entry_size, key_size, home_size, stride;
-	size_t links_at; /* in a slot, struct links; 0: there are none */
-	uint32_t shard_slots, bucket_mask;
-	unsigned shard_count;
-	struct hash_key hash;
-	size_t map_size;
-	uint8_t *map;
-	struct table_shard shards[];
-};
-
-/* In front of every entry. */
-struct slot {
-	uint32_t next;
-	uint32_t live;
-};
-
-/*
- * Behind an entry whose flock matters: the entries of a flock hang together in each shard, with
- * those of flocks that have the same place by chance.  0 ends the chain; back is 0 for the first.
- */
-struct links {
-	uint32_t next, back;
-};
-
-static struct slot *
-slot_at(const struct table_shard *s, uint32_t n)
-{
-	return (struct slot *)(void *)(s->slots + (size_t)n * s->table->stride);
-}
-
-static void *
-slot_entry(struct slot *slot)
-{
-	return slot + 1;
-}
-
-static struct links *
-links_of(const struct table_shard *s, uint32_t n)
-{
-	return (struct links *)(void *)((uint8_t *)slot_at(s, n) + s->table->links_at);
-}
 
 static uint32_t
 power_of_two(size_t at_least)
@@ -142,6 +80,7 @@ table_create(const struct table_shape *shape, struct hash_key hash)
 	t->shard_slots = shard_share(shape->capacity, shape->shards);
 	t->bucket_mask = power_of_two(t->shard_slots) - 1;
 	t->hash = hash;
+	atomic_init(&t->mark, 1);
 	if (!shards_init(t)) {
 		free(t);
 		return NULL;
@@ -229,24 +168,6 @@ slot_take(struct table_shard *s)
 
 /* ---- chains of flocks ---- */
 
-static uint32_t *
-chain_of(struct table_shard *s, struct flock_id flock)
-{
-	const struct table *t = s->table;
-	struct flock_id base = flock_base(flock);
-
-	return &s->flocks[seeded_hash(&t->hash, &base, sizeof(base)) & t->bucket_mask];
-}
-
-static struct flock_id
-flock_of(const struct table_shard *s, uint32_t n)
-{
-	struct flock_id flock;
-
-	memcpy(&flock, slot_entry(slot_at(s, n)), sizeof(flock));
-	return flock;
-}
-
 static void
 chain_add(struct table_shard *s, uint32_t n)
 {
@@ -292,7 +213,7 @@ table_insert(struct table_shard *s, const void *key)
 	bucket = bucket_of(s, key);
 	memset(slot_entry(slot), 0, s->table->entry_size);
 	memcpy(slot_entry(slot), key, s->table->key_size);
-	slot->live = 1;
+	slot->touched = atomic_load_explicit(&s->table->mark, memory_order_relaxed);
 	slot->next = *bucket;
 	*bucket = n;
 	chain_add(s, n);
@@ -311,97 +232,23 @@ table_remove(struct table_shard *s, void *entry)
 	while (*link != n)
 		link = &slot_at(s, *link)->next;
 	*link = slot->next;
-	slot->live = 0;
+	slot->touched = 0;
 	slot->next = s->free_first;
 	s->free_first = n;
 	s->live--;
 }
 
-static size_t
-visit_slots(struct table_shard *s, uint32_t first, size_t count, table_gone *gone, void *arg)
+void
+table_touch(struct table_shard *s, void *entry)
 {
-	size_t removed = 0;
+	struct slot *slot = (struct slot *)entry - 1;
 
-	for (uint32_t n = first; count > 0 && n <= s->used; n++, count--) {
-		struct slot *slot = slot_at(s, n);
-
-		if (slot->live && gone(slot_entry(slot), arg)) {
-			table_remove(s, slot_entry(slot));
-			removed++;
-		}
-	}
-	return removed;
+	slot->touched = atomic_load_explicit(&s->table->mark, memory_order_relaxed);
 }
 
-size_t
-table_sweep(struct table_shard *s, size_t count, table_gone *gone, void *arg)
+uint32_t
+table_mark(struct table *t)
 {
-	uint32_t first = s->hand + 1;
-	size_t left = s->used - s->hand;
-
-	/* The rest of this round; the next call begins a new one. */
-	if (count >= left) {
-		s->hand = 0;
-		count = left;
-	} else {
-		s->hand += (uint32_t)count;
-	}
-	return visit_slots(s, first, count, gone, arg);
-}
-
-size_t
-table_sweep_part(struct table *t, size_t parts, table_gone *gone, void *arg)
-{
-	size_t removed = 0;
-	struct table_shard *s;
-
-	for (unsigned n = 0; (s = table_lock_nth(t, n)) != NULL; n++) {
-		removed += table_sweep(s, s->used / parts + 1, gone, arg);
-		table_unlock(s);
-	}
-	return removed;
-}
-
-size_t
-table_walk(struct table_shard *s, table_gone *gone, void *arg)
-{
-	return visit_slots(s, 1, s->used, gone, arg);
-}
-
-size_t
-table_walk_flock(struct table_shard *s, struct flock_id flock, table_gone *gone, void *arg)
-{
-	size_t removed = 0;
-	uint32_t next;
-
-	for (uint32_t n = *chain_of(s, flock); n != 0; n = next) {
-		void *entry = slot_entry(slot_at(s, n));
-
-		next = links_of(s, n)->next;
-		if (flock_equal(flock_base(flock_of(s, n)), flock_base(flock)) &&
-		    gone(entry, arg)) {
-			table_remove(s, entry);
-			removed++;
-		}
-	}
-	return removed;
-}
-
-size_t
-table_count(struct table *t)
-{
-	size_t total = 0;
-	struct table_shard *s;
-
-	for (unsigned n = 0; (s = table_lock_nth(t, n)) != NULL; n++) {
-		total += s->live;
-		table_unlock(s);
-	}
-	return total;
-}
-
-size_t
-table_capacity(const struct table *t)
-{
-	return (size_t)t->shard_slots * t->shard_count;
+	/* Who holds a shard's lock after we had it sees the new one. */
+	return atomic_fetch_add_explicit(&t->mark, 1, memory_order_relaxed) + 1;
 }

@@ -66,6 +66,23 @@ size_t table_walk(struct table_shard *s, table_gone *gone, void *arg);
 /* The same for the entries of one flock, in any of its domains; looks at few others. */
 size_t table_walk_flock(struct table_shard *s, struct flock_id flock, table_gone *gone, void *arg);
 
+/*
+ * What changed since when: every entry remembers the mark at which it was inserted or last touched.
+ * table_mark() sets the next one (the first is 1) and returns it: whatever changes after that call,
+ * and is not seen by a walk begun after it, has that mark or a later one.
+ */
+void table_touch(struct table_shard *s, void *entry);
+uint32_t table_mark(struct table *t);
+
+/*
+ * Sees every entry that changed at this mark or later (0: every entry), a few under a lock at a
+ * time, and calls rest() with no lock held after each few: false from there ends it.  What comes or
+ * goes meanwhile may be seen or not.  Returns whether it came to the end.
+ */
+typedef void table_see(const void *entry, void *arg);
+typedef bool table_rest(void *arg);
+bool table_each(struct table *t, uint32_t since, table_see *see, table_rest *rest, void *arg);
+
 size_t table_count(struct table *t); /* live entries, all shards */
 size_t table_capacity(const struct table *t);
 

@@ -138,8 +138,10 @@ tunnels_change(struct tunnels *t, const struct tunnel_key *key, struct device_id
 		result = create ? create_entry(t, s, key, device, now_ns, &e) : TUNNELS_ABSENT;
 		created = true;
 	}
-	if (result == TUNNELS_OK)
+	if (result == TUNNELS_OK) {
 		change(e, created, arg);
+		table_touch(s, e);
+	}
 	table_unlock(s);
 	return result;
 }
@@ -200,6 +202,8 @@ tunnels_route(struct tunnels *t, const struct tunnel_key *key, struct device_id 
 		result = ROUTE_CAP;
 	else
 		*ret = (struct tunnel_route){ e->at, e->listener, e->federated };
+	if (mbit > 0 && e != NULL)
+		table_touch(s, e);
 	table_unlock(s);
 	return result;
 }
@@ -265,6 +269,62 @@ tunnels_each_of(struct tunnels *t, struct flock_id flock, tunnels_visit *visit, 
 		table_walk_flock(s, flock, walk_entry, &w);
 		table_unlock(s);
 	}
+}
+
+uint32_t
+tunnels_mark(struct tunnels *t)
+{
+	return table_mark(t->table);
+}
+
+struct view {
+	tunnels_see *see;
+	table_rest *rest;
+	void *arg;
+};
+
+static bool
+view_rest(void *arg)
+{
+	const struct view *v = arg;
+
+	return v->rest(v->arg);
+}
+
+static void
+view_entry(const void *entry, void *arg)
+{
+	const struct view *v = arg;
+
+	v->see(entry, v->arg);
+}
+
+bool
+tunnels_changed(struct tunnels *t, uint32_t since, tunnels_see *see, table_rest *rest, void *arg)
+{
+	struct view v = { see, rest, arg };
+
+	return table_each(t->table, since, view_entry, view_rest, &v);
+}
+
+enum tunnels_result
+tunnels_restore(struct tunnels *t, const struct tunnel *was, uint64_t now_ns)
+{
+	struct table_shard *s = table_lock(t->table, &was->key);
+	struct tunnel *e = own_entry(t, s, &was->key, was->device, now_ns);
+	enum tunnels_result result = TUNNELS_OK;
+	bool newer = e == NULL || e->seen_ns <= was->seen_ns;
+
+	if (!is_live(was, now_ns))
+		result = TUNNELS_ABSENT;
+	else if (e == NULL)
+		result = create_entry(t, s, &was->key, was->device, now_ns, &e);
+	if (result == TUNNELS_OK && newer) {
+		*e = *was;
+		table_touch(s, e);
+	}
+	table_unlock(s);
+	return result;
 }
 
 size_t

@@ -116,6 +116,17 @@ void tunnels_each(struct tunnels *t, tunnels_visit *visit, void *arg);
 /* The same for the entries of one flock, in any domain: what it costs is by their number. */
 void tunnels_each_of(struct tunnels *t, struct flock_id flock, tunnels_visit *visit, void *arg);
 
+/*
+ * For who comes after us (relay/bequest.h): a mark (table_mark()), the entries that changed since
+ * one (0: all, expired ones included), with rest() as in table_each(), and putting back an entry as
+ * it was.  What the table knows newer stays; TUNNELS_ABSENT when it has expired.
+ */
+typedef void tunnels_see(const struct tunnel *tunnel, void *arg);
+uint32_t tunnels_mark(struct tunnels *t);
+bool tunnels_changed(
+    struct tunnels *t, uint32_t since, tunnels_see *see, bool (*rest)(void *arg), void *arg);
+enum tunnels_result tunnels_restore(struct tunnels *t, const struct tunnel *was, uint64_t now_ns);
+
 size_t tunnels_count(struct tunnels *t);
 size_t tunnels_capacity(const struct tunnels *t);
 

@@ -52,7 +52,7 @@ small_site_open(struct small_site *s)
 
 	memset(s, 0, sizeof(*s));
 	random_from_seed(&s->random, 1);
-	options.tunnels_max = options.tunnels_per_device = 1 << 16;
+	options.tunnels_max = options.tunnels_per_device = 1 << 17;
 	options.liturgies_max = options.identities_max = options.replays_max = 1 << 10;
 	s->site =
 	    site_create(&options, registry_small(&s->random), SMALL_SITE_WORKERS + 2, &s->random);
@@ -61,6 +61,16 @@ small_site_open(struct small_site *s)
 	assert_non_null(s->stats);
 	memset(s->stats, 0, stats);
 	s->reload = (struct overview_reload){ .ok = true, .wall_s = 1700000000, .count = 1 };
+	s->succession = (struct overview_succession){
+		.handovers = 7,
+		.failed = 2,
+		.taken_s = 1700000001,
+		.gap_ns = 2500000,
+		.state_file = true,
+		.state_ok = true,
+		.state_s = 1700000002,
+		.state_ns = 1500000,
+	};
 	s->overview = (struct overview){
 		.instance = "small",
 		.version = "1.2.3",
@@ -80,6 +90,7 @@ small_site_open(struct small_site *s)
 		.stats = s->stats,
 		.workers = SMALL_SITE_WORKERS,
 		.reload = &s->reload,
+		.succession = &s->succession,
 	};
 }
 

@@ -17,6 +17,7 @@ struct small_site {
 	struct site *site;
 	struct stats *stats;
 	struct overview_reload reload;
+	struct overview_succession succession; /* seven hand-overs, and a state file */
 	struct overview overview;
 };
 

@@ -37,6 +37,19 @@ assert_endpoint(const struct endpoint *got, const char *expected)
 }
 
 static void
+test_the_door_is_beside_the_control_socket(void **state)
+{
+	struct conf c = conf_of(MUST "listen 192.0.2.1:4500\ncontrol /run/c\n");
+
+	(void)state;
+	assert_string_equal(c.handover, "/run/c.next");
+	c = conf_of(MUST "listen 192.0.2.1:4500\nhandover /run/door\ncontrol /run/c\n");
+	assert_string_equal(c.handover, "/run/door");
+	c = conf_of(MUST "listen 192.0.2.1:4500\ncontrol /run/c\nhandover no\n");
+	assert_string_equal(c.handover, "");
+}
+
+static void
 test_defaults_are_the_sites(void **state)
 {
 	const struct site_options expected = SITE_OPTIONS_DEFAULT;
@@ -65,6 +78,9 @@ test_defaults_are_the_sites(void **state)
 	assert_true(c.sandbox);
 	assert_string_equal(c.instance, "cathedral");
 	assert_string_equal(c.control, "");
+	assert_string_equal(c.handover, "");
+	assert_string_equal(c.state, "");
+	assert_int_equal(c.state_interval, 10);
 	assert_string_equal(c.user, "");
 	assert_string_equal(c.pidfile, "");
 	assert_string_equal(c.federation_secret, "");
@@ -245,6 +261,13 @@ test_what_is_refused(void **state)
 		{ "mode tunnel", "c:3: mode: this program knows the mode \"cathedral\" only" },
 		{ "control", "c:3: control: is written \"control PATH [USER]\"" },
 		{ "control run/c", "c:3: control: \"run/c\" does not begin with /" },
+		{ "handover",
+		    "c:3: handover: is written \"handover PATH\", with a path that begins "
+		    "with /, or \"handover no\"" },
+		{ "handover run/next",
+		    "c:3: handover: is written \"handover PATH\", with a path that "
+		    "begins with /, or \"handover no\"" },
+		{ "state_interval 61", "c:3: state_interval: 61 is not within 1 to 60" },
 		{ "metrics 9464", "c:3: metrics: is written \"metrics ADDRESS:PORT\"" },
 		{ "metrics 192.0.2.1:9464", "c:3: metrics: \"192.0.2.1:9464\" is not a loopback "
 					    "address (127.0.0.1, ::1)" },
@@ -497,6 +520,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults_are_the_sites),
+		cmocka_unit_test(test_the_door_is_beside_the_control_socket),
 		cmocka_unit_test(test_every_keyword_of_ours),
 		cmocka_unit_test(test_a_configuration_of_sanctum),
 		cmocka_unit_test(test_local_is_clear_and_may_be_spaced),

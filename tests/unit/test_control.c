@@ -151,6 +151,10 @@ test_status(void **state)
 	assert_int_equal(json_integer_value(json_object_get(doc, "workers")), 2);
 	assert_json(json_object_get(doc, "reload"),
 	    "{\"ok\": true, \"at\": 1700000000, \"count\": 1, \"error\": null}");
+	assert_json(json_object_get(doc, "handover"),
+	    "{\"count\": 7, \"failed\": 2, \"at\": 1700000001, \"gap_ms\": 2.5}");
+	assert_json(
+	    json_object_get(doc, "state"), "{\"ok\": true, \"at\": 1700000002, \"took_ms\": 1.5}");
 	assert_json(json_object_get(doc, "traffic"), "{\"received\": 12, \"sent\": 0, \"relayed\": "
 						     "2, \"relayed_bytes\": 0, \"dropped\": 4}");
 	assert_json(json_object_get(doc, "listeners"),

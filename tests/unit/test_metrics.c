@@ -37,9 +37,10 @@ setup(void **state)
 	f->base = event_base_new();
 	/* The first port that nobody has. */
 	for (f->port = 29464; f->metrics == NULL && f->port < 29564; f->port++) {
-		struct endpoint at = endpoint_from_ipv4(loopback, f->port);
+		struct metrics_options options = { .at = endpoint_from_ipv4(loopback, f->port),
+			.overview = &f->small.overview };
 
-		f->metrics = metrics_create(f->base, &at, &f->small.overview, &why);
+		f->metrics = metrics_create(f->base, &options, &why);
 	}
 	if (f->metrics == NULL)
 		fail_msg("%s", why.text);
@@ -269,6 +270,13 @@ test_gauges(void **state)
 	peer_heard_letter(peers[0].stats, 7, clock_now().mono_ns - 5 * NS_PER_S);
 	text = get(f, "GET /metrics HTTP/1.1\r\n\r\n");
 	assert_holds(text, "\ncathedral_reload_ok 0\n");
+	assert_holds(text, "\ncathedral_handovers_total 7\n");
+	assert_holds(text, "\ncathedral_handovers_failed_total 2\n");
+	assert_holds(text, "\ncathedral_handover_timestamp_seconds 1700000001\n");
+	assert_holds(text, "\ncathedral_handover_gap_seconds 0.002500\n");
+	assert_holds(text, "\ncathedral_state_ok 1\n");
+	assert_holds(text, "\ncathedral_state_timestamp_seconds 1700000002\n");
+	assert_holds(text, "\ncathedral_state_write_seconds 0.001500\n");
 	assert_holds(text, "\ncathedral_peer_heard_age_seconds{peer=\"198.51.100.7:4500\"} 5.0");
 	assert_holds(text, "\ncathedral_peer_letters{peer=\"198.51.100.7:4500\"} 1\n");
 	free(text);
@@ -278,16 +286,16 @@ static void
 test_only_loopback_addresses_are_served(void **state)
 {
 	struct fixture *f = *state;
-	struct endpoint at;
+	struct metrics_options options = { .overview = &f->small.overview };
 	struct fault why;
 
-	assert_true(endpoint_parse(&at, "192.0.2.1:9464"));
-	assert_null(metrics_create(f->base, &at, &f->small.overview, &why));
+	assert_true(endpoint_parse(&options.at, "192.0.2.1:9464"));
+	assert_null(metrics_create(f->base, &options, &why));
 	assert_string_equal(why.text, "metrics 192.0.2.1:9464: not a loopback address");
-	assert_true(endpoint_parse(&at, "0.0.0.0:9464"));
-	assert_null(metrics_create(f->base, &at, &f->small.overview, &why));
-	assert_true(endpoint_parse(&at, "[::]:9464"));
-	assert_null(metrics_create(f->base, &at, &f->small.overview, &why));
+	assert_true(endpoint_parse(&options.at, "0.0.0.0:9464"));
+	assert_null(metrics_create(f->base, &options, &why));
+	assert_true(endpoint_parse(&options.at, "[::]:9464"));
+	assert_null(metrics_create(f->base, &options, &why));
 }
 
 static void
@@ -295,11 +303,12 @@ test_a_taken_address_is_refused(void **state)
 {
 	static const uint8_t loopback[4] = { 127, 0, 0, 1 };
 	struct fixture *f = *state;
-	struct endpoint at = endpoint_from_ipv4(loopback, f->port);
+	struct metrics_options options = { .at = endpoint_from_ipv4(loopback, f->port),
+		.overview = &f->small.overview };
 	struct fault why;
 	char expected[128];
 
-	assert_null(metrics_create(f->base, &at, &f->small.overview, &why));
+	assert_null(metrics_create(f->base, &options, &why));
 	snprintf(
 	    expected, sizeof(expected), "metrics 127.0.0.1:%u: Address already in use", f->port);
 	assert_string_equal(why.text, expected);

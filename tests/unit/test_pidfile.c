@@ -58,6 +58,33 @@ test_a_second_one_is_refused(void **state)
 	scratch_remove(&s);
 }
 
+/* It goes from one process to another, who each know when it is theirs. */
+static void
+test_it_changes_hands(void **state)
+{
+	struct scratch s = scratch_make();
+	struct scratch_name path = scratch_name(&s, "pid");
+	struct pidfile p = PIDFILE_NONE, q = PIDFILE_NONE, r = PIDFILE_NONE;
+	struct fault why;
+
+	(void)state;
+	assert_true(pidfile_open(&p, path.path, &why));
+	pidfile_take(&q, dup(p.fd), path.path);
+	pidfile_close(&q); /* it never was its own */
+	assert_int_equal(access(path.path, F_OK), 0);
+
+	pidfile_take(&q, dup(p.fd), path.path);
+	assert_true(pidfile_write(&q));
+	pidfile_leave(&p);
+	pidfile_close(&p);
+	assert_int_equal(access(path.path, F_OK), 0);
+	assert_false(pidfile_open(&r, path.path, &why)); /* still locked */
+	pidfile_close(&q);
+	assert_int_equal(access(path.path, F_OK), -1);
+	assert_true(pidfile_write(&q)); /* there is none */
+	scratch_remove(&s);
+}
+
 static void
 test_where_it_cannot_be(void **state)
 {
@@ -86,6 +113,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_it_holds_the_process_id_and_goes),
 		cmocka_unit_test(test_a_second_one_is_refused),
+		cmocka_unit_test(test_it_changes_hands),
 		cmocka_unit_test(test_where_it_cannot_be),
 	};
 

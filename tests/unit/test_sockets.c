@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -130,6 +131,93 @@ test_a_second_daemon_is_refused(void **state)
 	sockets_close(&s);
 }
 
+/* What the sockets of a cathedral are to the one that takes over. */
+static struct sockets_taken
+hand_on(const struct sockets *s)
+{
+	struct sockets_taken taken = { .rows = s->rows };
+
+	taken.list = calloc(2 * s->rows * s->listener_count + 1, sizeof(*taken.list));
+	assert_non_null(taken.list);
+	for (unsigned row = 0; row < s->rows; row++) {
+		for (size_t i = 0; i < s->listener_count; i++) {
+			const struct socket_pair *pair = &sockets_of(s, row)[i];
+
+			taken.list[taken.count++] = (struct taken_socket){ dup(pair->main), row };
+			if (pair->nat != -1)
+				taken.list[taken.count++] =
+				    (struct taken_socket){ dup(pair->nat), row };
+		}
+	}
+	return taken;
+}
+
+static void
+test_sockets_are_taken_over(void **state)
+{
+	const struct listener before[] = {
+		{ .main = own_address(4500), .nat_port = 4501 },
+		{ .main = own_address(4600) },
+	};
+	const struct listener after[] = {
+		{ .main = own_address(4700) },
+		{ .main = own_address(4500), .nat_port = 4502 },
+	};
+	struct endpoint nat = own_address(4502);
+	struct sockets_taken taken;
+	struct sockets s, next;
+	struct fault why = { "" };
+
+	(void)state;
+	assert_true(sockets_open(
+	    &s, before, 2, &(struct sockets_options){ .workers = 2, .buffer = 65536 }, &why));
+	taken = hand_on(&s);
+	/* No socket of ours, and no socket at all. */
+	taken.list[taken.count++] = (struct taken_socket){ dup(STDERR_FILENO), 1 };
+	assert_true(sockets_take(
+	    &next, after, 2, &taken, &(struct sockets_options){ .buffer = 65536 }, &why));
+	assert_int_equal(next.rows, 2);
+	for (unsigned row = 0; row < 2; row++) {
+		const struct socket_pair *pairs = sockets_of(&next, row);
+
+		assert_bound(pairs[0].main, &after[0].main);
+		assert_int_equal(pairs[0].nat, -1);
+		assert_bound(pairs[1].main, &after[1].main);
+		assert_bound(pairs[1].nat, &nat);
+	}
+	/* 4501 and 4600, twice, and what is none. */
+	for (size_t n = 0; n < taken.count; n++)
+		assert_int_equal(taken.list[n].fd == -1, n == 0 || n == 3);
+	sockets_taken_close(&taken);
+	sockets_close(&s);
+	sockets_close(&next);
+}
+
+static void
+test_what_is_missing_must_be_free(void **state)
+{
+	const struct listener before = { .main = own_address(4500) };
+	const struct listener others = { .main = own_address(4600) };
+	const struct listener after[] = { before, others };
+	struct sockets_taken taken;
+	struct sockets s, other, next;
+	struct fault why = { "" };
+
+	(void)state;
+	assert_true(sockets_open(
+	    &s, &before, 1, &(struct sockets_options){ .workers = 2, .buffer = 65536 }, &why));
+	assert_true(sockets_open(
+	    &other, &others, 1, &(struct sockets_options){ .workers = 1, .buffer = 65536 }, &why));
+	taken = hand_on(&s);
+	assert_false(sockets_take(
+	    &next, after, 2, &taken, &(struct sockets_options){ .buffer = 65536 }, &why));
+	assert_non_null(strstr(why.text, IN_USE));
+	assert_null(next.pairs);
+	sockets_taken_close(&taken);
+	sockets_close(&s);
+	sockets_close(&other);
+}
+
 static void
 test_listeners_may_not_overlap(void **state)
 {
@@ -159,6 +247,8 @@ main(void)
 		cmocka_unit_test(test_every_worker_has_its_own_of_each),
 		cmocka_unit_test(test_ipv6_is_only_ipv6),
 		cmocka_unit_test(test_a_second_daemon_is_refused),
+		cmocka_unit_test(test_sockets_are_taken_over),
+		cmocka_unit_test(test_what_is_missing_must_be_free),
 		cmocka_unit_test(test_listeners_may_not_overlap),
 		cmocka_unit_test(test_an_address_of_another_host_is_refused),
 	};

@@ -495,6 +495,86 @@ entries_of_a_flock_are_found(void **state)
 	table_destroy(t);
 }
 
+struct seen {
+	struct table *t;
+	unsigned count, rests;
+	uint64_t sum;
+	bool end; /* at the first rest */
+};
+
+static void
+see_one(const void *entry, void *arg)
+{
+	struct seen *s = arg;
+
+	s->count++;
+	s->sum += ((const struct entry *)entry)->value;
+}
+
+/* No lock is held: each of them can be had. */
+static bool
+rest_a_little(void *arg)
+{
+	struct seen *s = arg;
+	struct table_shard *shard;
+
+	s->rests++;
+	for (unsigned n = 0; (shard = table_lock_nth(s->t, n)) != NULL; n++)
+		table_unlock(shard);
+	return !s->end;
+}
+
+static struct seen
+see_since(struct table *t, uint32_t mark)
+{
+	struct seen s = { .t = t };
+
+	assert_true(table_each(t, mark, see_one, rest_a_little, &s));
+	return s;
+}
+
+static void
+touch(struct table *t, struct key key)
+{
+	struct table_shard *s = table_lock(t, &key);
+
+	table_touch(s, table_find(s, &key));
+	table_unlock(s);
+}
+
+static void
+marks_say_what_changed(void **state)
+{
+	struct table *t = make(2000, 0, 2);
+	uint32_t first, second;
+	struct seen s;
+
+	(void)state;
+	for (uint32_t n = 0; n < 1000; n++)
+		assert_true(put(t, (struct key){ n, 0 }, n));
+	s = see_since(t, 0);
+	assert_int_equal(s.count, 1000);
+	assert_int_equal(s.sum, 999 * 500);
+	assert_true(s.rests >= 4); /* a few at a time */
+
+	first = table_mark(t);
+	assert_int_equal(see_since(t, first).count, 0);
+	touch(t, (struct key){ 7, 0 });
+	touch(t, (struct key){ 7, 0 });
+	assert_true(put(t, (struct key){ 5000, 0 }, 5000));
+	second = table_mark(t);
+	touch(t, (struct key){ 9, 0 });
+	assert_true(take_out(t, (struct key){ 8, 0 }));
+	assert_int_equal(see_since(t, first).sum, 7 + 5000 + 9);
+	assert_int_equal(see_since(t, second).sum, 9);
+	assert_int_equal(see_since(t, 0).count, 1000);
+
+	s = (struct seen){ .t = t, .end = true };
+	assert_false(table_each(t, 0, see_one, rest_a_little, &s));
+	assert_int_equal(s.rests, 1);
+	table_destroy(t);
+}
+
 int
 main(void)
 {
@@ -510,6 +590,7 @@ main(void)
 		cmocka_unit_test(memory_is_taken_as_it_is_needed),
 		cmocka_unit_test(any_steps_do_what_an_array_does),
 		cmocka_unit_test(entries_of_a_flock_are_found),
+		cmocka_unit_test(marks_say_what_changed),
 	};
 
 	random_for_test(&randomness);

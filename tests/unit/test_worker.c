@@ -171,6 +171,35 @@ test_idle_workers_show_that_they_live(void **state)
 	assert_true(worker_beat_ns(f->workers[0]) > first);
 }
 
+/* While they rest packets wait, and none is lost. */
+static void
+test_they_rest_and_go_on(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t garbage[100] = { 0 };
+	struct fault why = { "" };
+
+	for (int round = 0; round < 3; round++) {
+		scanner_pause(f->scanner);
+		for (unsigned n = 0; n < SMALL_SITE_WORKERS; n++)
+			worker_ask(f->workers[n]);
+		for (unsigned n = 0; n < SMALL_SITE_WORKERS; n++)
+			worker_pause(f->workers[n]);
+		for (int n = 0; n < 20; n++)
+			send_from_anywhere(&f->listeners[0].main, garbage, 10);
+		usleep(20000);
+		assert_int_equal(overview_sum(&f->small.overview).rx_packets, 20 * round);
+		for (unsigned n = 0; n < SMALL_SITE_WORKERS; n++)
+			assert_true(worker_resume(f->workers[n], &why));
+		assert_true(scanner_resume(f->scanner, &why));
+		expect_verdicts(f, VERDICT_DROP_SIZE, 20 * ((uint64_t)round + 1));
+	}
+	worker_pause(f->workers[0]);
+	worker_pause(f->workers[0]); /* twice is fine */
+	scanner_pause(f->scanner);
+	scanner_pause(f->scanner);
+}
+
 /* Once begun, a worker would serve for ever: stopping must not wait for a packet. */
 static void
 test_stopping_is_prompt(void **state)
@@ -231,6 +260,7 @@ main(void)
 		TEST(test_both_ports_and_all_workers_take_packets),
 		TEST(test_unknown_identities_meet_the_scanner),
 		TEST(test_idle_workers_show_that_they_live),
+		TEST(test_they_rest_and_go_on),
 		TEST(test_stopping_is_prompt),
 		cmocka_unit_test_setup_teardown(
 		    test_spinning_ends_in_sleep, setup_spinning, teardown),

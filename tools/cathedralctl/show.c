@@ -161,6 +161,10 @@ show_status(FILE *to, json_t *doc)
 		{ "packets dropped", "traffic.dropped" },
 		{ "files read well", "reload.ok" },
 		{ "files read (times)", "reload.count" },
+		{ "hand-overs", "handover.count" },
+		{ "hand-overs given up", "handover.failed" },
+		{ "taken over in (ms)", "handover.gap_ms" },
+		{ "state file is written", "state.ok" },
 	};
 	static const struct column listeners[] = {
 		{ "LISTENER", "address" },

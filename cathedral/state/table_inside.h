@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/* What table.c, which keeps entries, and table_walk.c, which goes over them, share. */
+#ifndef CATHEDRAL_STATE_TABLE_INSIDE_H
+#define CATHEDRAL_STATE_TABLE_INSIDE_H
+
+#include "cathedral/state/table.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+/*
+ * A shard: buckets hold the number of the first slot of a chain, slots the number of the next; 0
+ * ends a chain.  Slots are handed out from the front, so that memory is touched only as far as it
+ * was ever needed at a time.
+ */
+struct table_shard {
+	_Alignas(64) pthread_mutex_t lock;
+	struct table *table;
+	uint32_t *buckets;
+	uint32_t *flocks;    /* heads of the chains of flocks, as many as buckets; or NULL */
+	uint8_t *slots;      /* slot n at n * stride; slot 0 is not used */
+	uint32_t used;       /* slots ever handed out */
+	uint32_t free_first; /* chain of slots given back */
+	uint32_t live;
+	uint32_t hand; /* where the next sweep begins */
+	const void *locked_for;
+	uint64_t locked_hash; /* of that key: most of what follows is about it */
+};
+
+struct table {
+	size_t entry_size, key_size, home_size, stride;
+	size_t links_at; /* in a slot, struct links; 0: there are none */
+	uint32_t shard_slots, bucket_mask;
+	unsigned shard_count;
+	struct hash_key hash;
+	_Atomic uint32_t mark; /* 1 at first */
+	size_t map_size;
+	uint8_t *map;
+	struct table_shard shards[];
+};
+
+/* In front of every entry. */
+struct slot {
+	uint32_t next;
+	uint32_t touched; /* 0: nothing lives here; else the table's mark when it last changed */
+};
+
+/*
+ * Behind an entry whose flock matters: the entries of a flock hang together in each shard, with
+ * those of flocks that have the same place by chance.  0 ends the chain; back is 0 for the first.
+ */
+struct links {
+	uint32_t next, back;
+};
+
+static inline struct slot *
+slot_at(const struct table_shard *s, uint32_t n)
+{
+	return (struct slot *)(void *)(s->slots + (size_t)n * s->table->stride);
+}
+
+static inline void *
+slot_entry(struct slot *slot)
+{
+	return slot + 1;
+}
+
+static inline struct links *
+links_of(const struct table_shard *s, uint32_t n)
+{
+	return (struct links *)(void *)((uint8_t *)slot_at(s, n) + s->table->links_at);
+}
+
+static inline uint32_t *
+chain_of(struct table_shard *s, struct flock_id flock)
+{
+	const struct table *t = s->table;
+	struct flock_id base = flock_base(flock);
+
+	return &s->flocks[seeded_hash(&t->hash, &base, sizeof(base)) & t->bucket_mask];
+}
+
+static inline struct flock_id
+flock_of(const struct table_shard *s, uint32_t n)
+{
+	struct flock_id flock;
+
+	memcpy(&flock, slot_entry(slot_at(s, n)), sizeof(flock));
+	return flock;
+}
+
+#endif
