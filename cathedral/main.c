@@ -321,14 +321,14 @@ start_serving(struct cathedral *c, struct fault *why)
 		.workers = c->worker_count,
 		.lookup_percent = (unsigned)c->conf.lookup_percent,
 		.spin_ns = c->conf.spin * 1000,
+		.resting = true, /* getting ready takes longer than beginning */
 		.stats = c->stats,
 		.seed = &c->random,
 	};
 
-	if (succession_take(c->succession, c->site, why) == TAKER_NOT)
-		return false;
 	c->crew = crew_start(&crew, why);
-	if (c->crew == NULL)
+	if (c->crew == NULL || succession_take(c->succession, c->site, why) == TAKER_NOT ||
+	    !crew_resume(c->crew, why))
 		return false;
 	if (c->taker != NULL)
 		reclaim(c);

@@ -38,7 +38,7 @@ start(struct crew *c, const struct crew_options *o, struct fault *why)
 
 	while (c->count < o->workers) {
 		unsigned n = c->count;
-		const struct worker_options worker = { n, o->spin_ns };
+		const struct worker_options worker = { n, o->spin_ns, o->resting };
 
 		c->workers[n] =
 		    worker_start(o->site, o->sockets, &worker, &o->stats[n], o->seed, why);

@@ -22,6 +22,7 @@ struct crew_options {
 	unsigned workers;
 	unsigned lookup_percent; /* of one CPU, for the scanner */
 	uint64_t spin_ns;        /* as worker.h has it */
+	bool resting;            /* no packet is read before crew_resume() */
 	struct stats *stats;
 	struct random *seed;
 };
@@ -29,7 +30,8 @@ struct crew_options {
 /* How many workers: as many as wanted or, for 0, one for each CPU that we may use; most at most. */
 unsigned crew_size(unsigned wanted, unsigned most);
 
-/* They run when it returns; NULL with the reason when one of them cannot. */
+/* They run when it returns, unless they are to rest first; NULL with the reason when one of them
+ * cannot. */
 struct crew *crew_start(const struct crew_options *options, struct fault *why);
 
 /*

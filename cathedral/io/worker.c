@@ -196,10 +196,11 @@ worker_start(struct site *site, const struct sockets *sockets, const struct work
 	w->stats = stats;
 	atomic_init(&w->beat_ns, clock_now().mono_ns);
 	errno = ENOMEM;
-	if (fill(w, site, sockets, seed))
-		w->running = thread_start(&w->thread, worker_run, w);
-	if (w->running)
+	if (fill(w, site, sockets, seed) &&
+	    (options->resting || thread_start(&w->thread, worker_run, w))) {
+		w->running = !options->resting;
 		return w;
+	}
 	fault_set(why, "worker %u: %s", options->number, strerror(errno));
 	worker_stop(w);
 	return NULL;

@@ -19,6 +19,7 @@ struct worker;
 struct worker_options {
 	unsigned number;  /* also its slot of publish.h */
 	uint64_t spin_ns; /* how long it looks for more packets before it sleeps */
+	bool resting;     /* it does nothing before worker_resume() */
 };
 
 /* site, sockets and stats are borrowed.  NULL with the reason when it cannot. */

@@ -49,18 +49,19 @@ take_over(unsigned tunnels)
 	if (t == NULL || !sockets_take(&sockets, &p.listener, 1, taker_sockets(t),
 			     &(struct sockets_options){ .buffer = 65536 }, &why))
 		give_up("sockets", &why);
-	begin_ns = clock_now().mono_ns;
-	if (taker_take(t, s.site, &why) != TAKER_GO)
-		give_up("taking over", &why);
 	crew = crew_start(&(struct crew_options){ .site = s.site,
 			      .sockets = &sockets,
 			      .workers = SMALL_SITE_WORKERS,
 			      .lookup_percent = 10,
 			      .stats = s.stats,
-			      .seed = &s.random },
+			      .seed = &s.random,
+			      .resting = true },
 	    &why);
 	if (crew == NULL)
 		give_up("workers", &why);
+	begin_ns = clock_now().mono_ns;
+	if (taker_take(t, s.site, &why) != TAKER_GO || !crew_resume(crew, &why))
+		give_up("taking over", &why);
 	taker_serves(t);
 	took.all_ms = (double)(clock_now().mono_ns - begin_ns) / 1e6;
 	taker_report(t, &report);

@@ -57,7 +57,7 @@ setup_with(void **state, uint64_t spin_ns)
 	if (!sockets_open(&f->sockets, f->listeners, 2, &options, &why))
 		fail_msg("%s", why.text);
 	for (unsigned n = 0; n < SMALL_SITE_WORKERS; n++) {
-		const struct worker_options worker = { n, spin_ns };
+		const struct worker_options worker = { .number = n, .spin_ns = spin_ns };
 
 		f->workers[n] = worker_start(f->small.site, &f->sockets, &worker,
 		    &f->small.stats[n], &f->small.random, &why);
