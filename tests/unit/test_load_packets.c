@@ -251,6 +251,7 @@ windows_close(void **state)
 	(void)state;
 	assert_int_equal(pace_due(&p, 0, 1), 10);
 	assert_int_equal(pace_due(&p, 7, 1), 3);
+	assert_int_equal(pace_due(&p, 8, 1), 0); /* not for two alone */
 	assert_int_equal(pace_due(&p, 10, 1), 0);
 	assert_int_equal(pace_due(&p, 11, 1), 0);
 	p.rate = 1000;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BUFFER     (8 << 20)
@@ -101,6 +102,14 @@ lanes_close(struct lanes *l)
 		close(l->epoll);
 	l->count = 0;
 	l->epoll = -1;
+}
+
+void
+lanes_pause(uint64_t ns)
+{
+	const struct timespec time = { (time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S) };
+
+	nanosleep(&time, NULL);
 }
 
 size_t

@@ -36,6 +36,9 @@ struct lanes_where {
 bool lanes_open(struct lanes *l, size_t count, const struct lanes_where *where, struct fault *why);
 void lanes_close(struct lanes *l);
 
+/* Waits for a moment, so that more can gather meanwhile. */
+void lanes_pause(uint64_t ns);
+
 /*
  * Waits until a socket has something, or the time has come (a moment past is fine).  Fills
  * ready[0 .. return value - 1] with 2 * lane + end, at most max.

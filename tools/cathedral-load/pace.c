@@ -33,6 +33,9 @@ pace_due(struct pace *p, uint64_t under_way, uint64_t now_ns)
 	if (p->window > 0) {
 		uint64_t room = under_way < p->window ? p->window - under_way : 0;
 
+		/* A few at a time: each time costs. */
+		if (p->rate == 0 && room < (p->window + 3) / 4)
+			room = 0;
 		due = due < room ? due : room;
 	}
 	return due;

@@ -14,7 +14,8 @@ struct pace {
 
 /*
  * How many to send now.  Those that a sleeping or slow sender is late with are made up for, but of
- * no more than a tenth of a second: what it missed beyond that it will never have sent.
+ * no more than a tenth of a second: what it missed beyond that it will never have sent.  By window
+ * alone none is due before a quarter of it is free.
  */
 uint64_t pace_due(struct pace *p, uint64_t under_way, uint64_t now_ns);
 

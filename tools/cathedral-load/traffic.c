@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PAUSE_NS   (100 * NS_PER_MS / 1000)
 #define SILENCE_NS (200 * NS_PER_MS) /* what does not come in this time is lost */
 
 struct traffic {
@@ -308,6 +309,12 @@ traffic_run(struct traffic *t, struct pace pace, uint64_t run_ns, const struct t
 			aside_ns = aside->turn(aside->arg, now_ns);
 		if (aside != NULL && aside_ns < until_ns)
 			until_ns = aside_ns;
+		/* When it is not to be told how long packets take, none of them needs to wake it.
+		 */
+		if (pace.rate == 0 && !more && now_ns < m.pace.end_ns) {
+			lanes_pause(PAUSE_NS);
+			until_ns = now_ns;
+		}
 		receive_some(&m, until_ns);
 		now_ns = clock_now().mono_ns;
 		write_off(&m, now_ns);
