@@ -6,7 +6,7 @@
 #
 #   cathedral-load ---- 127.0.0.1:4500 shrouded, :4600 clear (near) ---- :4700, :4701 (far)
 . "$(dirname "$0")/lib.sh"
-plan 61
+plan 62
 
 FLEET=$WORK/fleet
 AS=()
@@ -91,6 +91,10 @@ is "$STATUS" 0 "register: measured"
 is "$(wc -l <register.out)" 2 "register: a line a round"
 is "$(got register '[.sent, .answered]')" '[60,60]' "register: each offer is answered"
 is "$(got register '.counted.consumed')" 60 "register: the cathedral accepted as many"
+
+load again register "${clear[@]}" --offers 60 --rate 2000 --rounds 1
+is "$(got again '[.sent, .answered]')" '[60,60]' \
+	"register: they are answered as well when they come from other ports"
 
 # --- cap: 4 Mbit/s ---
 

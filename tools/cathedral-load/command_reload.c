@@ -82,8 +82,10 @@ scribe_stop(struct scribe *s)
 {
 	child_finish(s->pid);
 	for (int n = 0; n < 2; n++) {
-		close(s->go[n]);
-		close(s->done[n]);
+		if (s->go[n] != -1)
+			close(s->go[n]);
+		if (s->done[n] != -1)
+			close(s->done[n]);
 	}
 }
 
@@ -191,7 +193,12 @@ run_round(struct field *f, uint64_t round, uint64_t flocks, struct fault *why)
 	uint8_t extra = (uint8_t)(f->roster.devices + 1 + round % EXTRAS);
 	struct change c = { .random = f->random,
 		.newcomer.fd = -1,
-		.scribe = { .o = o, .roster = &f->roster, .flocks = flocks, .extra = extra } };
+		.scribe = { .o = o,
+		    .roster = &f->roster,
+		    .flocks = flocks,
+		    .extra = extra,
+		    .go = { -1, -1 },
+		    .done = { -1, -1 } } };
 	struct traffic_aside aside = { turn, &c };
 	struct gauge g = { .pid = (int64_t)o->pid, .control = o->control };
 	struct field_run run = { o->rate, o->run_ns, &aside, &g };
@@ -201,12 +208,10 @@ run_round(struct field *f, uint64_t round, uint64_t flocks, struct fault *why)
 
 	figure_count(figures, "round", round + 1);
 	figure_count(figures, "flocks_changed", flocks);
-	ok = field_meet(f, why) && scribe_start(&c.scribe, why);
-	if (ok) {
-		ok = newcomer_open(&c.newcomer, f, extra, why) &&
-		     field_measure(f, &run, figures, &result, why);
-		scribe_stop(&c.scribe);
-	}
+	ok = field_meet(f, why) && scribe_start(&c.scribe, why) &&
+	     newcomer_open(&c.newcomer, f, extra, why) &&
+	     field_measure(f, &run, figures, &result, why);
+	scribe_stop(&c.scribe);
 	newcomer_close(&c.newcomer);
 	if (ok) {
 		add_times(figures, &c);

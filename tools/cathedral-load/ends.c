@@ -45,7 +45,8 @@ end_open(struct device *d, const struct roster *r, const struct fleet_end *end,
 	config.no_ambry = true;
 	config.remembrance = true; /* so that the first offer is answered, too */
 	device_init(d, &config, &keys, m);
-	d->instance = end->run + end->number;
+	/* Always the same: a device that seems restarted has no answer to its first offer. */
+	d->instance = end->number + 1;
 	if (end->shroud)
 		fix_identity(d, end);
 	/* Sockets are connected: the address is of no use, but a device must have one. */

@@ -17,7 +17,7 @@
 struct fleet_end {
 	uint64_t number;
 	bool shroud;
-	uint64_t run; /* for as long as it is the same, so are instance and shroud identity */
+	uint64_t run; /* for as long as it is the same, so is the shroud identity */
 };
 
 static inline uint64_t

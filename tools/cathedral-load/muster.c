@@ -13,7 +13,8 @@
 #define OFFER_ROOM (SHROUD_HEADER_SIZE + OFFER_SIZE + 1)
 #define NO_SLOT    UINT32_MAX
 #define SILENCE_NS (300 * NS_PER_MS) /* after which no answer is waited for any more */
-#define MASKS      4                 /* of the flocks last seen on a lane */
+#define PAUSE_NS   (NS_PER_MS / 4)
+#define MASKS      4 /* of the flocks last seen on a lane */
 #define PART       4096
 #define WINDOW     96
 
@@ -286,7 +287,10 @@ muster_send(struct muster *m, struct pace pace, struct muster_result *ret)
 			due = pace_due(&pace, under_way, now_ns);
 		for (uint64_t n = 0; n < due && n < WINDOW && pace.sent < m->count; n++)
 			send_one(m, &m->slots[pace.sent++], ret);
-		if (take_answers(m, pace_next_ns(&pace, now_ns), ret))
+		/* As in traffic.c: by window alone, answers need not wake it one by one. */
+		if (pace.rate == 0 && due == 0)
+			lanes_pause(PAUSE_NS);
+		if (take_answers(m, pace.rate == 0 ? now_ns : pace_next_ns(&pace, now_ns), ret))
 			last_ns = heard_ns = clock_now().mono_ns;
 		now_ns = clock_now().mono_ns;
 	}

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAUSE_NS   (100 * NS_PER_MS / 1000)
+#define PAUSE_NS   (NS_PER_MS / 10)
 #define SILENCE_NS (200 * NS_PER_MS) /* what does not come in this time is lost */
 
 struct traffic {
