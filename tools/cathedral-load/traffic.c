@@ -254,6 +254,17 @@ write_off(struct measurement *m, uint64_t now_ns)
 		m->written_off += under_way(m);
 }
 
+/* All are back, or no more can be waited for. */
+static bool
+is_over(const struct measurement *m, uint64_t now_ns)
+{
+	uint64_t last_ns = m->heard_ns > m->pace.end_ns ? m->heard_ns : m->pace.end_ns;
+
+	if (now_ns < m->pace.end_ns)
+		return false;
+	return m->ret->received >= m->ret->sent || now_ns > last_ns + SILENCE_NS;
+}
+
 static void
 finish(struct measurement *m, uint64_t begun_ns)
 {
@@ -301,7 +312,7 @@ traffic_run(struct traffic *t, struct pace pace, uint64_t run_ns, const struct t
 
 	begin(&m, run_ns);
 	begun_ns = now_ns = m.pace.start_ns;
-	while (!stop_asked() && (now_ns < m.pace.end_ns || under_way(&m) > 0)) {
+	while (!stop_asked() && !is_over(&m, now_ns)) {
 		bool more = send_due(&m);
 		uint64_t until_ns = more ? now_ns : wake_ns(&m, now_ns);
 

@@ -6,14 +6,13 @@
 #ifndef TOOLS_CATHEDRAL_LOAD_TRAFFIC_H
 #define TOOLS_CATHEDRAL_LOAD_TRAFFIC_H
 
+#include "base/random.h"
 #include "tools/cathedral-load/lanes.h"
 #include "tools/cathedral-load/pace.h"
 #include "tools/cathedral-load/roster.h"
 #include "tools/cathedral-load/tally.h"
 #include "tools/cathedral-load/volley.h"
 #include "tools/common/histogram.h"
-
-#include "base/random.h"
 
 #define TRAFFIC_SIZES_MAX 8
 
