@@ -143,10 +143,12 @@ run_federate(const struct load_options *o, struct random *random, struct fault *
 /* What was received between two moments of a run: behind the burst that the cap lets through. */
 struct slice {
 	const struct traffic_result *result;
-	uint64_t from_ns, begun_ns, begun_bytes, end_ns, end_bytes;
+	uint64_t burst_ns, run_ns, from_ns, begun_ns, begun_bytes, end_ns, end_bytes;
 };
 
-#define BURST_NS  (1500 * NS_PER_MS)
+#define BURST_S   1.0 /* of what is allowed, which a cathedral lets through at once */
+#define MARGIN_S  0.2
+#define OVER_MIN  1.1
 #define LOOK_NS   (10 * NS_PER_MS)
 #define MBIT_BITS 1000000.0
 
@@ -156,9 +158,11 @@ look(void *arg, uint64_t now_ns)
 	struct slice *s = arg;
 
 	if (s->from_ns == 0)
-		s->from_ns = now_ns + BURST_NS;
+		s->from_ns = now_ns + s->burst_ns;
 	if (now_ns < s->from_ns)
 		return s->from_ns;
+	if (now_ns >= s->from_ns + s->run_ns)
+		return UINT64_MAX;
 	if (s->begun_ns == 0) {
 		s->begun_ns = now_ns;
 		s->begun_bytes = s->result->bytes;
@@ -184,10 +188,12 @@ static bool
 measure_cap(struct field *f, struct fault *why)
 {
 	struct traffic_result result;
-	struct slice s = { .result = &result };
+	/* What is sent beyond the cap uses the burst up, and no more. */
+	uint64_t burst_ns = (uint64_t)((BURST_S / (f->o->over - 1) + MARGIN_S) * (double)NS_PER_S);
+	struct slice s = { .result = &result, .burst_ns = burst_ns, .run_ns = f->o->run_ns };
 	struct traffic_aside aside = { look, &s };
 	struct gauge g = gauge_of(f->o);
-	struct field_run run = { rate_over(f), BURST_NS + f->o->run_ns, &aside, &g };
+	struct field_run run = { rate_over(f), burst_ns + f->o->run_ns, &aside, &g };
 	double allowed = (double)(f->roster.mbit * f->o->tunnels), got;
 	json_t *figures = wished(f->o);
 
@@ -196,7 +202,6 @@ measure_cap(struct field *f, struct fault *why)
 		json_decref(figures);
 		return false;
 	}
-	/* The last look may have been behind the end, when nothing came any more. */
 	got = s.end_ns > s.begun_ns ? (double)(s.end_bytes - s.begun_bytes) * 8e9 /
 					  (double)(s.end_ns - s.begun_ns) / MBIT_BITS
 				    : 0;
@@ -214,6 +219,8 @@ run_cap(const struct load_options *o, struct random *random, struct fault *why)
 	struct field f;
 	bool ok;
 
+	if (o->over < OVER_MIN)
+		return fault_set(why, "--over must be at least %.1f", OVER_MIN);
 	if (!field_open(&f, o, &wish, random, why))
 		return false;
 	if (f.roster.mbit == 0)

@@ -12,7 +12,8 @@
 #include <string.h>
 
 #define PAUSE_NS   (NS_PER_MS / 10)
-#define SILENCE_NS (200 * NS_PER_MS) /* what does not come in this time is lost */
+#define SILENCE_NS (200 * NS_PER_MS) /* after which a window is opened again */
+#define LATE_NS    NS_PER_S          /* what does not come in this time is lost */
 
 struct traffic {
 	struct traffic_wish wish;
@@ -262,7 +263,7 @@ is_over(const struct measurement *m, uint64_t now_ns)
 
 	if (now_ns < m->pace.end_ns)
 		return false;
-	return m->ret->received >= m->ret->sent || now_ns > last_ns + SILENCE_NS;
+	return m->ret->received >= m->ret->sent || now_ns > last_ns + LATE_NS;
 }
 
 static void
