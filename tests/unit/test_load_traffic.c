@@ -197,6 +197,35 @@ window_goes_on_after_losses(void **state)
 	assert_in_range(ret.lost, 10, 30);
 }
 
+/* Where nothing comes back, a window's worth is sent now and then, not all that goes out. */
+static void
+silence_opens_a_window_once(void **state)
+{
+	const struct traffic_wish w = {
+		.tunnels = 1, .sizes = { 64 }, .size_count = 1, .burst = 1
+	};
+	struct volley *volley = volley_create(true);
+	struct lanes_where where = { 0 };
+	struct traffic_result ret;
+	struct lanes lanes;
+	struct traffic *t;
+	struct fault why;
+	struct relay r;
+
+	(void)state;
+	where.first = where.second = relay_open(&r, &lanes, false);
+	assert_true(lanes_open(&lanes, 1, &where, &why));
+	t = traffic_create(&w, &fleet, &lanes, volley, &randomness, &why);
+	assert_non_null(t);
+	traffic_run(t, (struct pace){ .window = 20 }, NS_PER_S / 2, NULL, &ret);
+	assert_in_range(ret.sent, 20, 60);
+	assert_int_equal(ret.lost, ret.sent);
+	traffic_destroy(t);
+	lanes_close(&lanes);
+	volley_destroy(volley);
+	close(r.fd);
+}
+
 /* ---- which lanes ---- */
 
 static void
@@ -233,6 +262,7 @@ main(void)
 		cmocka_unit_test(nothing_is_lost_where_nothing_is),
 		cmocka_unit_test(trouble_is_counted),
 		cmocka_unit_test(window_goes_on_after_losses),
+		cmocka_unit_test(silence_opens_a_window_once),
 		cmocka_unit_test(a_flock_has_a_lane),
 	};
 

@@ -32,7 +32,7 @@ struct measurement {
 	struct traffic *t;
 	struct pace pace;
 	uint32_t run;
-	uint64_t heard_ns, written_off;
+	uint64_t heard_ns, written_off, written_off_ns;
 	struct traffic_result *ret;
 };
 
@@ -251,8 +251,12 @@ receive_some(struct measurement *m, uint64_t until_ns)
 static void
 write_off(struct measurement *m, uint64_t now_ns)
 {
-	if (now_ns > m->heard_ns + SILENCE_NS)
-		m->written_off += under_way(m);
+	uint64_t last_ns = m->heard_ns > m->written_off_ns ? m->heard_ns : m->written_off_ns;
+
+	if (now_ns <= last_ns + SILENCE_NS)
+		return;
+	m->written_off += under_way(m);
+	m->written_off_ns = now_ns;
 }
 
 /* All are back, or no more can be waited for. */
