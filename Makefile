@@ -160,7 +160,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
 	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BIN)/cathedral $(BIN)/cathedralctl $(BIN)/cathedral-sync \
-	    $(BIN)/reliquary-api $(DESTDIR)$(PREFIX)/sbin/
+	    $(BIN)/cathedral-load $(BIN)/reliquary-api $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(BIN)/reliquary-ambry $(BIN)/reliquary-pow $(BIN)/cathedral-probe \
 	    $(DESTDIR)$(PREFIX)/bin/
 	install -d $(DESTDIR)$(PREFIX)/share/reliquary $(BASH_COMPLETION) $(ZSH_COMPLETION)

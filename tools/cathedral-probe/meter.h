@@ -4,26 +4,13 @@
 #define TOOLS_CATHEDRAL_PROBE_METER_H
 
 #include "tools/cathedral-probe/stamp.h"
+#include "tools/common/histogram.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define METER_WINDOW (1u << 17) /* packets within which duplicates are told apart */
-
-/* Times in buckets whose width is a 32nd of what is in them, so quantiles are 3 % off at most. */
-#define HISTOGRAM_FINE    32
-#define HISTOGRAM_BUCKETS (60 * HISTOGRAM_FINE)
-
-struct histogram {
-	uint64_t count, min_ns, max_ns;
-	uint64_t buckets[HISTOGRAM_BUCKETS];
-};
-
-void histogram_add(struct histogram *h, uint64_t ns);
-
-/* The time that a part (0 to 1) of all stay below or at; 0 when there are none. */
-uint64_t histogram_quantile(const struct histogram *h, double part);
 
 struct meter {
 	uint64_t run; /* of the sender; 0: none heard of yet */

@@ -4,8 +4,6 @@
 #include "base/hex.h"
 #include "tools/cathedral-probe/options.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 bool
@@ -14,10 +12,8 @@ value_cathedral(void *to, const char *text, uint64_t max, struct fault *why)
 	struct device_options *d = to;
 	struct endpoint e;
 
-	(void)max;
-	if (!endpoint_parse(&e, text) || e.port == 0)
-		return fault_set(
-		    why, "expected an address with its port, 192.0.2.1:4500 or [2001:db8::1]:4500");
+	if (!value_endpoint(&e, text, max, why))
+		return false;
 	if (d->cathedral_count == DEVICE_CATHEDRALS)
 		return fault_set(why, "more than %d cathedrals", DEVICE_CATHEDRALS);
 	d->cathedrals[d->cathedral_count++] = e;
@@ -55,62 +51,6 @@ value_signal(void *to, const char *text, uint64_t max, struct fault *why)
 		kek_set_add(&o->signalled, (uint8_t)number);
 		text += len + (text[len] == ',');
 	}
-	return true;
-}
-
-bool
-value_decimal(void *to, const char *text, uint64_t max, struct fault *why)
-{
-	return decimal_u64(to, text, max) ||
-	       fault_set(why, "expected a number up to %llu", (unsigned long long)max);
-}
-
-bool
-value_hex(void *to, const char *text, uint64_t max, struct fault *why)
-{
-	return hex_u64(to, text, max) ||
-	       fault_set(why, "expected a hexadecimal number up to %llx", (unsigned long long)max);
-}
-
-bool
-value_number(void *to, const char *text, uint64_t max, struct fault *why)
-{
-	char *end;
-	double value = strtod(text, &end);
-
-	if (*text == '\0' || *end != '\0' || !isfinite(value) || value < 0 || value > (double)max)
-		return fault_set(why, "expected a number from 0 to %llu", (unsigned long long)max);
-	*(double *)to = value;
-	return true;
-}
-
-bool
-value_seconds(void *to, const char *text, uint64_t max, struct fault *why)
-{
-	double value;
-
-	if (!value_number(&value, text, max, why) || value < 0.001)
-		return fault_set(why, "expected seconds, 0.001 to %llu", (unsigned long long)max);
-	*(uint64_t *)to = (uint64_t)(value * (double)NS_PER_S);
-	return true;
-}
-
-bool
-value_text(void *to, const char *text, uint64_t max, struct fault *why)
-{
-	(void)max;
-	(void)why;
-	*(const char **)to = text;
-	return true;
-}
-
-bool
-value_yes_no(void *to, const char *text, uint64_t max, struct fault *why)
-{
-	(void)max;
-	if (strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
-		return fault_set(why, "expected yes or no");
-	*(bool *)to = strcmp(text, "yes") == 0;
 	return true;
 }
 
