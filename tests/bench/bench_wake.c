@@ -125,7 +125,7 @@ static void
 run(size_t spin, struct site *site, const struct sockets *sockets, const uint8_t *packet,
     struct times (*times)[RATES], size_t round)
 {
-	const struct worker_options options = { 0, spins_us[spin] * 1000 };
+	const struct worker_options options = { .spin_ns = spins_us[spin] * 1000 };
 	static struct stats stats;
 	struct fault why;
 	struct worker *w;
