@@ -350,7 +350,7 @@ what_is_wrong_is_said_in_words(void **state)
 		    "the table \"enrolments\" has a row without what it belongs to" },
 		{ "PRAGMA ignore_check_constraints = ON; UPDATE accounts SET suspended = 7",
 		    "the database is damaged: CHECK constraint failed in accounts" },
-		{ "PRAGMA user_version = 7", "the schema has version 7, not 1" },
+		{ "PRAGMA user_version = 7", "the schema has version 7, not 2" },
 	};
 
 	(void)state;

@@ -151,23 +151,32 @@ test_unknown_flags_and_short_records_are_refused(void **state)
 static void
 test_liturgies(void **state)
 {
-	const struct liturgy_entry right = { .flock = { 0xcafeba07 },
-		.number = 255,
-		.listener = 1,
-		.signalling = true,
-		.hidden = true,
-		.group = 77,
-		.device = { 0xfe },
-		.at = at(3, 1),
-		.seen_ns = NOW,
-		.answered_ns = 1,
-		.rhythm = { 1, 2, 3, 4, 5 },
-		.remembered_ns = 3,
-		.peers = { 1, 2, 3, UINT64_MAX } };
-	struct liturgy_entry wrong[6] = { right, right, right, right, right, right }, back;
+	struct liturgy_entry right, wrong[6], back;
 	uint8_t bytes[RECORD_LITURGY];
 
 	(void)state;
+	memset(&right, 0, sizeof(right)); /* what is between its members is compared, too */
+	right.flock.value = 0xcafeba07;
+	right.number = 255;
+	right.listener = 1;
+	right.signalling = right.hidden = true;
+	right.group = 77;
+	right.device.value = 0xfe;
+	right.at = at(3, 1);
+	right.seen_ns = NOW;
+	right.answered_ns = 1;
+	right.rhythm.next_ns = 1;
+	right.rhythm.due_ns = 2;
+	right.rhythm.ahead_ns = 3;
+	right.rhythm.repeats = 4;
+	right.rhythm.changes = 5;
+	right.remembered_ns = 3;
+	right.peers[0] = 1;
+	right.peers[1] = 2;
+	right.peers[2] = 3;
+	right.peers[3] = UINT64_MAX;
+	for (size_t n = 0; n < 6; n++)
+		memcpy(&wrong[n], &right, sizeof(right));
 	wrong[0].number = 0;
 	wrong[1].listener = 2;
 	wrong[2].at.port = 0;
