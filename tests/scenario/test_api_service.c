@@ -295,7 +295,8 @@ a_queue_that_is_full_is_said_at_once(void **state)
 			assert_string_equal(got_field(&crowd[n].got, "Retry-After"), "1");
 		got_free(crowd[n].got);
 	}
-	assert_in_range(made, 3, 4);
+	/* Two in the queue, and what the writer had taken by then. */
+	assert_in_range(made, 2, 4);
 	assert_int_equal(made + busy, CROWD);
 	test_api_end(&t);
 }
