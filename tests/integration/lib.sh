@@ -37,6 +37,7 @@ enter_namespaces() {
 [ -n "${APART:-}" ] || enter_namespaces "$@"
 
 mount -t tmpfs tmpfs /run || skip_all "no tmpfs"
+mount -t tmpfs tmpfs /dev/shm || skip_all "no tmpfs" # what is killed leaves things there, by its pid
 ip link set lo up
 WORK=/run/test # everything the test writes; open to the user the daemon becomes
 mkdir -m 755 "$WORK"

@@ -168,7 +168,8 @@ moves_are_learned_as_fast(void **state)
 			       "%.2f s, 99 %% within %.2f s\n",
 			    losses[i] / 10, names[m], d[m].mean_s, d[m].p95_s, d[m].p99_s);
 		}
-		/* What chance takes from one and not from the other is a repeat's time, or a few. */
+		/* What chance takes from one and not from the other is a repeat's time, or a few.
+		 */
 		assert_true(d[BY_LETTER].mean_s <= d[AS_EVER].mean_s + 0.05);
 		assert_true(d[BY_LETTER].p95_s <= d[AS_EVER].p95_s + 0.4);
 		assert_true(d[BY_LETTER].p99_s <= d[AS_EVER].p99_s + 0.4);
