@@ -107,12 +107,13 @@ traffic(const struct overview *o)
 	uint64_t dropped = 0;
 
 	for (int v = 0; v < VERDICT_COUNT; v++) {
-		if (v != VERDICT_RELAYED && v != VERDICT_CONSUMED)
+		if (v != VERDICT_RELAYED && v != VERDICT_QUEUED && v != VERDICT_CONSUMED)
 			dropped += sum.verdicts[v];
 	}
+	dropped += sum.waited_dropped;
 	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "received", json_count(sum.rx_packets),
 	    "sent", json_count(sum.tx_packets), "relayed",
-	    json_count(sum.verdicts[VERDICT_RELAYED]), "relayed_bytes",
+	    json_count(sum.verdicts[VERDICT_RELAYED] + sum.waited_sent), "relayed_bytes",
 	    json_count(sum.relayed_bytes), "dropped", json_count(dropped));
 }
 
