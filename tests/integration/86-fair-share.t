@@ -6,7 +6,7 @@
 #
 #   cathedral-load ---- 127.0.0.1:4500 shrouded, :4600 clear (narrow)
 . "$(dirname "$0")/lib.sh"
-plan 21
+plan 25
 
 FLEET=$WORK/fleet
 AS=()
@@ -67,3 +67,22 @@ like "$(curl -s http://127.0.0.1:9464/metrics)" 'cathedral_egress_bytes_per_seco
 	"the metrics know the rate"
 is "$(ask narrow status | jq '.egress | .queued == .sent + .dropped and .flocks_waiting == 0')" true \
 	"what waited was sent or dropped, and nothing waits any more"
+
+# --- another one takes over while packets wait ---
+
+relay over "${where[@]}" --tunnels 1 --first 39 --rate 6000 --size 1200 &
+load=$!
+waits() {
+	[ "$(ask narrow status | jq .egress.flocks_waiting)" -gt 0 ]
+}
+wait_for 10 waits
+ok $? "packets wait"
+before=${PIDS[narrow]}
+start narrow - "${AS_USER[@]}" cathedral -r -c "$FLEET/cathedral.conf"
+wait_for 10 logged narrow ' is ready' 2
+ok $? "another cathedral takes over"
+wait "$load"
+wait "$before"
+is "$?" 0 "the one before ends well"
+is "$(got over '[.duplicates, .reordered, .received > 3000]')" '[0,0,true]' \
+	"nothing is overtaken, and it goes on"
