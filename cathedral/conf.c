@@ -163,6 +163,8 @@ const struct conf_option conf_options[] = {
 	    .help = "let the kernel take and hand over packets of one flow as one" },
 	{ "spin", UINT(spin, 0, 10000), .fallback = "0", .arguments = "MICROSECONDS",
 	    .help = "look for more packets for so long before sleeping" },
+	{ "egress", UINT(egress, 0, 1000000), .fallback = "0", .arguments = "MBIT",
+	    .help = "all that the host may send per second, shared fairly by flocks; 0: no limit" },
 	{ "tunnels_max", UINT(tunnels_max, 1024, 1 << 27), .fallback = "1048576",
 	    .arguments = "COUNT", .help = "tunnels known at a time" },
 	{ "tunnels_per_device", UINT(tunnels_per_device, 1, 65536), .fallback = "1024",
@@ -264,6 +266,7 @@ finish(struct conf *c, struct fault *why)
 	s->identities_max = c->identities_max;
 	s->replays_max = c->replays_max;
 	s->lookups_max = c->lookups_max;
+	s->egress_mbit = (uint32_t)c->egress;
 	return true;
 }
 

@@ -57,7 +57,8 @@ struct conf {
 	uint64_t workers; /* 0: as many as there are CPUs */
 	uint64_t federation_refresh;
 	uint64_t mtu, socket_buffer, lookup_percent;
-	uint64_t spin; /* microseconds */
+	uint64_t spin;   /* microseconds */
+	uint64_t egress; /* Mbit/s; 0: no limit */
 	uint64_t tunnels_max, liturgies_max, identities_max, replays_max, lookups_max;
 	uint64_t tunnels_per_device, identities_per_device, offer_rate;
 };

@@ -122,6 +122,7 @@ send_refused(struct batch_sender *s, size_t number, int error)
 {
 	const struct run *run = &s->runs.runs[number];
 
+	stats_add(&s->stats->tx_full, error == EAGAIN || error == ENOBUFS);
 	if (run->count == 1) {
 		stats_add(&s->stats->tx_refused, 1);
 		return;

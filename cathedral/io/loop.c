@@ -241,6 +241,7 @@ fill_overview(struct loop *l)
 		.liturgies = site->liturgies,
 		.identities = site->identities,
 		.replay = site->replay,
+		.egress = site->egress,
 		.identities_capacity = site->options.identities_max,
 		.replay_capacity = site->options.replays_max,
 		.stats = l->world.stats,

@@ -58,7 +58,14 @@ serve(struct worker *w, struct source *s)
 static int
 patience_ms(const struct worker *w)
 {
-	return pipeline_due_ns(w->pipeline) == UINT64_MAX ? BEAT_MS : TICK_MS;
+	uint64_t due_ns = pipeline_due_ns(w->pipeline), now_ns;
+
+	if (due_ns == UINT64_MAX)
+		return BEAT_MS;
+	now_ns = clock_now().mono_ns;
+	if (due_ns > now_ns + TICK_MS * NS_PER_MS)
+		return TICK_MS;
+	return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
 }
 
 /*
@@ -177,7 +184,8 @@ fill(struct worker *w, struct site *site, const struct sockets *sockets, struct 
 	if (w->batch == NULL || w->sender == NULL)
 		return false;
 	w->pipeline = pipeline_create(site, number, batch_sender_of(w->sender), w->stats, seed);
-	return w->pipeline != NULL && open_events(w, sockets);
+	return w->pipeline != NULL && pipeline_take_turns(w->pipeline, seed) &&
+	       open_events(w, sockets);
 }
 
 struct worker *
@@ -232,7 +240,7 @@ worker_pause(struct worker *w)
 	eventfd_read(w->stop, &asked);
 	/* What it had to say is said: nobody may wait for it. */
 	if (pipeline_due_ns(w->pipeline) != UINT64_MAX)
-		pipeline_tick(w->pipeline, clock_now());
+		pipeline_settle(w->pipeline, clock_now());
 }
 
 bool

@@ -82,6 +82,18 @@ write_tables(struct evbuffer *to, const struct overview *o)
 }
 
 static void
+write_egress(struct evbuffer *to, const struct overview *o)
+{
+	if (o->egress == NULL)
+		return;
+	gauge(to, "egress_bytes_per_second", "all that this host may send",
+	    (uint64_t)egress_mbit(o->egress) * 125000);
+	gauge(to, "flocks_waiting",
+	    "flocks of which packets wait, since the host's rate is used up",
+	    egress_crowd(o->egress));
+}
+
+static void
 write_registry(struct evbuffer *to, const struct overview *o)
 {
 	const struct registry *r = publish_current(o->publish);
@@ -177,6 +189,7 @@ metrics_write(struct evbuffer *to, const struct overview *o, struct instant now)
 	write_verdicts(to, o, &sum);
 	write_counters(to, o, &sum);
 	write_tables(to, o);
+	write_egress(to, o);
 	write_registry(to, o);
 	write_succession(to, o->succession);
 	write_peers(to, o, now);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/endpoint.h"
 #include "base/fault.h"
+#include "cathedral/state/egress.h"
 #include "cathedral/state/identities.h"
 #include "cathedral/state/liturgies.h"
 #include "cathedral/state/publish.h"
@@ -60,6 +61,7 @@ struct overview {
 	struct liturgies *liturgies;
 	struct identities *identities;
 	struct replay *replay;
+	struct egress *egress; /* NULL: no rate is set */
 	size_t identities_capacity, replay_capacity;
 
 	/* Counters: the workers', then the scanner's, then the main thread's. */

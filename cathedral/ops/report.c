@@ -107,13 +107,28 @@ traffic(const struct overview *o)
 	uint64_t dropped = 0;
 
 	for (int v = 0; v < VERDICT_COUNT; v++) {
-		if (v != VERDICT_RELAYED && v != VERDICT_CONSUMED)
+		if (v != VERDICT_RELAYED && v != VERDICT_QUEUED && v != VERDICT_CONSUMED)
 			dropped += sum.verdicts[v];
 	}
+	dropped += sum.waited_dropped;
 	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "received", json_count(sum.rx_packets),
 	    "sent", json_count(sum.tx_packets), "relayed",
-	    json_count(sum.verdicts[VERDICT_RELAYED]), "relayed_bytes",
+	    json_count(sum.verdicts[VERDICT_RELAYED] + sum.waited_sent), "relayed_bytes",
 	    json_count(sum.relayed_bytes), "dropped", json_count(dropped));
+}
+
+/* null where there is no rate to share. */
+static json_t *
+egress(const struct overview *o)
+{
+	struct stats_sum sum = overview_sum(o);
+
+	if (o->egress == NULL)
+		return json_null();
+	return json_pack("{s:i, s:i, s:o, s:o, s:o}", "mbit", (int)egress_mbit(o->egress),
+	    "flocks_waiting", (int)egress_crowd(o->egress), "queued",
+	    json_count(sum.verdicts[VERDICT_QUEUED]), "sent", json_count(sum.waited_sent),
+	    "dropped", json_count(sum.waited_dropped));
 }
 
 static json_t *
@@ -164,6 +179,7 @@ report_status(const struct overview *o, struct instant now)
 	    doc, "identities", fill(identities_count(o->identities), o->identities_capacity));
 	json_object_set_new(doc, "replays", fill(replay_count(o->replay), o->replay_capacity));
 	json_object_set_new(doc, "traffic", traffic(o));
+	json_object_set_new(doc, "egress", egress(o));
 	return doc;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cathedral/relay/forward.h"
 
+#include "cathedral/relay/turns.h"
 #include "protocol/wire/header.h"
 
 /* The two ends of what is relayed, and where each of them is kept. */
@@ -61,6 +62,8 @@ send_on(
 	if (shrouded)
 		pkt->to_mask = route->federated ? &registry_federation(p->registry)->mask
 						: &e->receiver.shroud->mask;
+	if (p->turns != NULL && turns_wait(p, pkt, &e->receiver_key, route->federated))
+		return VERDICT_QUEUED;
 	stats_add(&p->stats->relayed_bytes, pkt->len);
 	outbox_relay(p->outbox, pkt);
 	return VERDICT_RELAYED;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REST_NS UINT64_C(1000000)
+
 struct outbox *
 outbox_create(struct sender *sender, struct random *random, struct stats *stats)
 {
@@ -71,6 +73,21 @@ shroud_begin(struct outbox *o, struct packet *pkt)
 	return shroud_job(pkt->to_mask, pkt->head, pkt->head + SHROUD_HEADER_SIZE, body);
 }
 
+/* Everything counts as it is on the line; where the kernel has no room the line rests a while. */
+static void
+send_charged(struct outbox *o)
+{
+	uint64_t full = stats_get(&o->stats->tx_full);
+	uint64_t bytes = o->count * EGRESS_HEADERS;
+
+	for (size_t n = 0; n < o->count; n++)
+		bytes += o->queue[n]->len;
+	o->sender->send(o->sender, o->queue, o->count);
+	egress_charge(o->egress, egress_time_ns(o->egress, bytes));
+	if (stats_get(&o->stats->tx_full) != full)
+		egress_charge(o->egress, REST_NS);
+}
+
 void
 outbox_flush(struct outbox *o)
 {
@@ -82,7 +99,9 @@ outbox_flush(struct outbox *o)
 			jobs[masked++] = shroud_begin(o, o->queue[n]);
 	}
 	kmac_mask(jobs, masked);
-	if (o->count > 0)
+	if (o->count > 0 && o->egress != NULL)
+		send_charged(o);
+	else if (o->count > 0)
 		o->sender->send(o->sender, o->queue, o->count);
 	o->count = o->own_count = 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "cathedral/relay/packet.h"
+#include "cathedral/state/egress.h"
 #include "cathedral/state/stats.h"
 
 #include <stddef.h>
@@ -27,6 +28,7 @@ struct outbox {
 	_Alignas(64) struct sender *sender; /* no line of the cache is another thread's, too */
 	struct random *random;
 	struct stats *stats;
+	struct egress *egress; /* charged for all that goes; NULL: nobody counts */
 	size_t count;
 	struct packet *queue[OUTBOX_MAX];
 	size_t own_count;

@@ -6,6 +6,7 @@
 #include "cathedral/relay/device.h"
 #include "cathedral/relay/forward.h"
 #include "cathedral/relay/letters.h"
+#include "cathedral/relay/turns.h"
 #include "cathedral/relay/unshroud.h"
 
 #include <stdlib.h>
@@ -32,7 +33,16 @@ pipeline_create(struct site *site, unsigned slot, struct sender *sender, struct 
 		pipeline_destroy(p);
 		return NULL;
 	}
+	p->outbox->egress = site->egress;
 	return p;
+}
+
+bool
+pipeline_take_turns(struct pipeline *p, struct random *seed)
+{
+	if (p->site->egress != NULL && p->turns == NULL)
+		p->turns = turns_create(p->site->egress, seed);
+	return p->site->egress == NULL || p->turns != NULL;
 }
 
 void
@@ -43,6 +53,7 @@ pipeline_destroy(struct pipeline *p)
 	limiter_destroy(p->limiter);
 	outbox_destroy(p->outbox);
 	letters_destroy(p->letters);
+	turns_destroy(p->turns);
 	free(p);
 }
 
@@ -96,6 +107,8 @@ static void
 run_batch(struct pipeline *p, struct packet *const *packets, size_t count)
 {
 	unshroud_batch(p, packets, count);
+	if (p->turns != NULL)
+		turns_begin(p);
 	for (size_t n = 0; n < count; n++) {
 		struct packet *pkt = packets[n];
 
@@ -105,6 +118,8 @@ run_batch(struct pipeline *p, struct packet *const *packets, size_t count)
 	}
 	letters_send(p);
 	outbox_flush(p->outbox);
+	if (p->turns != NULL)
+		turns_end(p);
 }
 
 static void
@@ -134,15 +149,27 @@ pipeline_run(struct pipeline *p, struct packet *const *packets, size_t count, st
 uint64_t
 pipeline_due_ns(const struct pipeline *p)
 {
-	return letters_due_ns(p->letters);
+	uint64_t letters_ns = letters_due_ns(p->letters);
+	uint64_t turns_ns = p->turns == NULL ? UINT64_MAX : turns_due_ns(p->turns);
+
+	return letters_ns < turns_ns ? letters_ns : turns_ns;
 }
 
 void
 pipeline_tick(struct pipeline *p, struct instant now)
 {
 	begin(p, now);
-	letters_send(p);
-	outbox_flush(p->outbox);
+	run_batch(p, NULL, 0);
+	end(p);
+}
+
+void
+pipeline_settle(struct pipeline *p, struct instant now)
+{
+	begin(p, now);
+	if (p->turns != NULL)
+		turns_clear(p);
+	run_batch(p, NULL, 0);
 	end(p);
 }
 

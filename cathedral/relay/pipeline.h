@@ -22,6 +22,7 @@
 #define PIPELINE_BATCH 64
 
 struct letters;
+struct turns;
 
 struct pipeline {
 	_Alignas(64) struct site *site; /* no line of the cache is another thread's, too */
@@ -30,6 +31,7 @@ struct pipeline {
 	struct limiter *limiter;
 	struct outbox *outbox;
 	struct letters *letters;
+	struct turns *turns; /* NULL: nothing ever waits for others */
 	struct stats *stats;
 
 	/* For one batch. */
@@ -52,6 +54,12 @@ struct pipeline *pipeline_create(struct site *site, unsigned slot, struct sender
 void pipeline_destroy(struct pipeline *p);
 
 /*
+ * Of a worker: what it relays waits while the host's rate (site->egress, if there is one) is used
+ * up.  Somebody has to look at pipeline_due_ns() then.  False when out of memory.
+ */
+bool pipeline_take_turns(struct pipeline *p, struct random *seed);
+
+/*
  * Runs up to PIPELINE_BATCH packets (from, listener, nat_port, head and len set; len 0 for one that
  * was cut off) and sends what follows from them.  Each packet's verdict is set and counted.
  */
@@ -64,6 +72,9 @@ void pipeline_run(
  */
 void pipeline_tick(struct pipeline *p, struct instant now);
 uint64_t pipeline_due_ns(const struct pipeline *p);
+
+/* Everything that waits goes, due or not: there may be no tick any more. */
+void pipeline_settle(struct pipeline *p, struct instant now);
 
 /* The main thread, ten times a second: lets other cathedrals know that this one is here. */
 void pipeline_greet(struct pipeline *p, struct instant now);

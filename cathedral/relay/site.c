@@ -26,8 +26,10 @@ site_create(
 	s->identities = identities_create(o->identities_max, o->identities_per_device, r);
 	s->replay = replay_create(o->replays_max, r);
 	s->lookups = lookups_create(o->lookups_max, r);
+	if (o->egress_mbit != 0)
+		s->egress = egress_create(o->egress_mbit);
 	if (!s->publish || !s->tunnels || !s->liturgies || !s->identities || !s->replay ||
-	    !s->lookups) {
+	    !s->lookups || (o->egress_mbit != 0 && s->egress == NULL)) {
 		site_destroy(s);
 		return NULL;
 	}
@@ -44,6 +46,7 @@ site_destroy(struct site *s)
 	identities_destroy(s->identities);
 	replay_destroy(s->replay);
 	lookups_destroy(s->lookups);
+	egress_destroy(s->egress);
 	publish_destroy(s->publish);
 	free(s);
 }

@@ -4,6 +4,7 @@
 #define CATHEDRAL_RELAY_SITE_H
 
 #include "base/endpoint.h"
+#include "cathedral/state/egress.h"
 #include "cathedral/state/identities.h"
 #include "cathedral/state/liturgies.h"
 #include "cathedral/state/lookups.h"
@@ -38,6 +39,7 @@ struct site_options {
 	uint32_t tunnels_per_device;
 	uint32_t identities_per_device;
 	size_t tunnels_max, liturgies_max, identities_max, replays_max, lookups_max;
+	uint32_t egress_mbit; /* all that this host may send; 0: as much as it can */
 };
 
 #define SITE_OPTIONS_DEFAULT                                                                       \
@@ -57,6 +59,7 @@ struct site {
 	struct identities *identities;
 	struct replay *replay;
 	struct lookups *lookups;
+	struct egress *egress; /* NULL: as much as it can */
 };
 
 /*

@@ -19,9 +19,12 @@
 	X(tx_packets, "datagrams sent")                                                            \
 	X(tx_bytes, "bytes sent")                                                                  \
 	X(tx_refused, "datagrams the kernel refused to send")                                      \
+	X(tx_full, "times that the kernel had no room for what was to be sent")                    \
 	X(tx_runs, "messages of several datagrams sent as one")                                    \
 	X(tx_runs_refused, "of these, refused and sent one by one")                                \
 	X(relayed_bytes, "bytes of relayed packets without their shroud")                          \
+	X(waited_sent, "packets that waited for their turn and were sent then")                    \
+	X(waited_dropped, "packets that waited and were dropped, since too many did")              \
 	X(info_answers, "info offers sent to devices")                                             \
 	X(ambry_answers, "ambries sent to devices")                                                \
 	X(ambry_pushes, "ambries sent unasked, because a new bundle arrived")                      \

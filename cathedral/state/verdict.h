@@ -8,6 +8,7 @@
 
 #define VERDICTS(X)                                                                                \
 	X(RELAYED, "relayed", "handed on to a device or another cathedral")                        \
+	X(QUEUED, "queued", "waits for its turn, since the host's rate is used up")                \
 	X(CONSUMED, "consumed", "accepted; whatever it asked for was answered")                    \
 	X(DROP_SIZE, "size", "too short, too long or cut off")                                     \
 	X(DROP_SOURCE_PORT, "source_port", "came from port 0, where nothing can be answered")      \

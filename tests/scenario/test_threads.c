@@ -162,7 +162,7 @@ make_packets(struct world *w)
 }
 
 static struct world *
-threads_begin(void)
+threads_begin(uint32_t egress_mbit)
 {
 	struct world *w = scene_begin(2, true, MEMBERS);
 
@@ -176,6 +176,7 @@ threads_begin(void)
 		    (uint16_t)(w->devices[n].d.cathedrals[0].at.port + 1);
 	w->cathedrals[0].workers = WORKERS;
 	w->cathedrals[0].options.offer_rate = 100000;
+	w->cathedrals[0].options.egress_mbit = egress_mbit;
 	w->cathedrals[0].options.tunnels_per_device = PER_DEVICE;
 	w->cathedrals[0].options.identities_per_device = PER_DEVICE;
 	world_open(w);
@@ -246,7 +247,9 @@ finish(struct world *w, struct job jobs[static WORKERS + 1])
 		assert_int_equal(pthread_join(jobs[n].thread, NULL), 0);
 	for (unsigned n = 0; n < WORKERS; n++) {
 		assert_int_equal(all_verdicts(&c->stats[n]), c->taken[n] + PACKETS);
-		assert_true(stats_get(&c->stats[n].verdicts[VERDICT_RELAYED]) > 0);
+		assert_true(stats_get(&c->stats[n].verdicts[VERDICT_RELAYED]) +
+				stats_get(&c->stats[n].verdicts[VERDICT_QUEUED]) >
+			    0);
 		assert_true(stats_get(&c->stats[n].verdicts[VERDICT_CONSUMED]) > 0);
 		assert_true(jobs[n].counter.sent > 0);
 		w->cathedrals[0].taken[n] += PACKETS;
@@ -296,19 +299,54 @@ expect_whole_quotas(struct world *w)
 	}
 }
 
+/* What waited is sent or dropped, and no worker counts flocks that wait no more. */
 static void
-threads_agree(void **state)
+expect_empty_queues(struct world *w)
 {
-	struct world *w = threads_begin();
+	const struct world_cathedral *c = &w->cathedrals[0];
+	uint64_t queued = 0;
+
+	for (unsigned n = 0; n < WORKERS; n++) {
+		const struct stats *s = &c->stats[n];
+
+		pipeline_settle(c->pipelines[n], world_cathedral_now(w, 0));
+		queued += stats_get(&s->verdicts[VERDICT_QUEUED]);
+		assert_int_equal(stats_get(&s->verdicts[VERDICT_QUEUED]),
+		    stats_get(&s->waited_sent) + stats_get(&s->waited_dropped));
+	}
+	assert_int_equal(queued > 0, c->site->egress != NULL);
+	if (c->site->egress != NULL)
+		assert_int_equal(egress_crowd(c->site->egress), 0);
+}
+
+static void
+run_threads(uint32_t egress_mbit)
+{
+	struct world *w = threads_begin(egress_mbit);
 	struct job jobs[WORKERS + 1];
 	atomic_uint working = WORKERS;
 
-	(void)state;
 	start(w, jobs, &working);
 	change_registries(w, &working);
 	finish(w, jobs);
+	expect_empty_queues(w);
 	expect_whole_quotas(w);
 	scene_end(w);
+}
+
+static void
+threads_agree(void **state)
+{
+	(void)state;
+	run_threads(0);
+}
+
+/* They share a rate that is too small for them. */
+static void
+threads_share(void **state)
+{
+	(void)state;
+	run_threads(200);
 }
 
 int
@@ -316,6 +354,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(threads_agree),
+		cmocka_unit_test(threads_share),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

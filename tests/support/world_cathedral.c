@@ -156,6 +156,8 @@ world_start(struct world *w, unsigned cathedral)
 		c->pipelines[n] =
 		    pipeline_create(c->site, n, &c->sender.sender, &c->stats[n], &w->random);
 		world_must(c->pipelines[n] != NULL, "memory for a pipeline");
+		if (n < c->workers)
+			world_must(pipeline_take_turns(c->pipelines[n], &w->random), "memory");
 	}
 	c->sweep_due_ns = w->now_ns + w->sweep_ns;
 	c->scan_due_ns = UINT64_MAX;
@@ -270,16 +272,40 @@ world_cathedral_takes(struct world *w, unsigned cathedral, unsigned worker, size
 		c->scan_due_ns = w->now_ns + SCAN_AFTER_NS;
 }
 
+/* Where there is a rate to share out workers wake up as soon as something is due. */
+static uint64_t
+turns_due(const struct world_cathedral *c)
+{
+	uint64_t due_ns = UINT64_MAX;
+
+	for (unsigned n = 0; c->site->egress != NULL && n < c->workers; n++)
+		if (pipeline_due_ns(c->pipelines[n]) < due_ns)
+			due_ns = pipeline_due_ns(c->pipelines[n]);
+	return due_ns == UINT64_MAX ? due_ns : due_ns - c->ahead_ns;
+}
+
 uint64_t
 world_cathedral_due(const struct world *w, unsigned cathedral)
 {
 	const struct world_cathedral *c = &w->cathedrals[cathedral];
+	uint64_t turns_ns;
 
 	if (c->site == NULL)
 		return UINT64_MAX;
+	turns_ns = turns_due(c);
+	if (turns_ns < c->sweep_due_ns && turns_ns < c->scan_due_ns)
+		return turns_ns;
 	if (!c->scanner_rests && c->scan_due_ns < c->sweep_due_ns)
 		return c->scan_due_ns;
 	return c->sweep_due_ns;
+}
+
+static void
+run_ticks(struct world_cathedral *c, struct instant now)
+{
+	for (unsigned n = 0; n < c->workers; n++)
+		if (pipeline_due_ns(c->pipelines[n]) <= now.mono_ns)
+			pipeline_tick(c->pipelines[n], now);
 }
 
 void
@@ -294,11 +320,11 @@ world_cathedral_timers(struct world *w, unsigned cathedral)
 			pipeline_look_up(scanner_of(c), &w->lookup, &w->room[0], now);
 		check_verdicts(w, cathedral, 0, 0);
 	}
+	if (c->site->egress != NULL)
+		run_ticks(c, now);
 	if (w->now_ns >= c->sweep_due_ns) {
 		c->sweep_due_ns += w->sweep_ns;
-		for (unsigned n = 0; n < c->workers; n++)
-			if (pipeline_due_ns(c->pipelines[n]) <= now.mono_ns)
-				pipeline_tick(c->pipelines[n], now);
+		run_ticks(c, now);
 		pipeline_greet(main_of(c), now);
 		site_sweep(c->site, now.mono_ns);
 		publish_reclaim(c->site->publish);

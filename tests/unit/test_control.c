@@ -157,6 +157,7 @@ test_status(void **state)
 	    json_object_get(doc, "state"), "{\"ok\": true, \"at\": 1700000002, \"took_ms\": 1.5}");
 	assert_json(json_object_get(doc, "traffic"), "{\"received\": 12, \"sent\": 0, \"relayed\": "
 						     "2, \"relayed_bytes\": 0, \"dropped\": 4}");
+	assert_true(json_is_null(json_object_get(doc, "egress")));
 	assert_json(json_object_get(doc, "listeners"),
 	    "[{\"address\": \"192.0.2.1:4500\", \"nat_port\": 4501, \"kind\": \"shroud\","
 	    "  \"advertised\": \"192.0.2.1:4500\"}]");
