@@ -167,6 +167,8 @@ hook_move() {
 
 hook_moved() {
 	whats_there >"$WORK/moved.txt"
+	ask -H "x-token: $(cat /var/lib/cathedral/token)" --json '{"version": "1", "change": 0}' \
+		/v1/cathedral/heartbeat
 	curl -s http://127.0.0.1:9080/metrics | sed -n 's/^\(reliquary_api_[a-z_]*\).*/\1/p' | sort -u \
 		>"$WORK/metrics.txt"
 	stat -c '%U %a' "$DATA" "$DATA/key" "$DATA/reliquary.db" >"$WORK/moved-modes.txt"
