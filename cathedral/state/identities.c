@@ -394,22 +394,44 @@ identities_changed(
 	return rest(arg);
 }
 
-void
+static uint64_t
+until_when(const struct identity_record *was)
+{
+	switch (was->piece) {
+	case IDENTITY_PROVEN:
+		return was->ns + IDENTITY_TTL_NS;
+	case IDENTITY_AT_ENDPOINT:
+	case IDENTITY_AT_ADDRESS:
+		return was->ns + IDENTITY_HINT_TTL_NS;
+	case IDENTITY_CANDIDATE:
+		break;
+	}
+	return was->ns;
+}
+
+bool
 identities_restore(struct identities *c, const struct identity_record *was, uint64_t now_ns)
 {
 	struct endpoint address = was->at;
 
 	address.port = 0;
-	if (was->piece == IDENTITY_CANDIDATE && now_ns < was->ns)
-		candidate_keep(c, was->id, &was->who, was->ns);
-	if (was->piece == IDENTITY_CANDIDATE || now_ns >= was->ns + IDENTITY_TTL_NS)
-		return;
-	if (was->piece == IDENTITY_PROVEN)
+	if (now_ns >= until_when(was))
+		return false;
+	switch (was->piece) {
+	case IDENTITY_PROVEN:
 		proven_keep(c, was->id, &was->who, was->ns);
-	else if (was->piece == IDENTITY_AT_ENDPOINT)
+		break;
+	case IDENTITY_CANDIDATE:
+		candidate_keep(c, was->id, &was->who, was->ns);
+		break;
+	case IDENTITY_AT_ENDPOINT:
 		hint_keep(c->endpoints, &was->at, AT_ENDPOINT, &was->who, was->ns);
-	else
+		break;
+	case IDENTITY_AT_ADDRESS:
 		hint_keep(c->addresses, &address, AT_ADDRESS, &was->who, was->ns);
+		break;
+	}
+	return true;
 }
 
 size_t

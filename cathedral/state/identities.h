@@ -79,7 +79,9 @@ typedef void identities_see(const struct identity_record *record, void *arg);
 uint32_t identities_mark(struct identities *c);
 bool identities_changed(
     struct identities *c, uint32_t since, identities_see *see, bool (*rest)(void *arg), void *arg);
-void identities_restore(struct identities *c, const struct identity_record *was, uint64_t now_ns);
+
+/* False when its time is over. */
+bool identities_restore(struct identities *c, const struct identity_record *was, uint64_t now_ns);
 
 size_t identities_sweep(struct identities *c, size_t parts, uint64_t now_ns);
 size_t identities_count(struct identities *c);

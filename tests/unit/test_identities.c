@@ -310,6 +310,49 @@ hints_stay_bounded_and_expire(void **state)
 	identities_destroy(c);
 }
 
+/* ---- what is left to another ---- */
+
+struct move {
+	struct identities *to;
+	uint64_t now_ns;
+};
+
+static void
+give(const struct identity_record *record, void *arg)
+{
+	const struct move *m = arg;
+
+	(void)identities_restore(m->to, record, m->now_ns);
+}
+
+static bool
+go_on(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
+/* What is restored lives as long as it would have lived where it was. */
+static void
+what_is_left_keeps_its_age(void **state)
+{
+	struct identities *c = make(1000, 10);
+	struct shown id = fresh();
+
+	(void)state;
+	prove(c, &id, 1, at(1, 100), T0);
+	for (unsigned s = 0; s <= 640; s += 10) {
+		struct move m = { make(1000, 10), T0 + s * NS_PER_S };
+
+		assert_true(identities_changed(c, 0, give, go_on, &m));
+		assert_int_equal(found(m.to, &id, m.now_ns), s < 330 ? 1 : 0);
+		assert_string_equal(hints(m.to, at(1, 100)), s < 630 ? "a" : "");
+		assert_string_equal(hints(m.to, at(1, 999)), s < 630 ? "a" : "");
+		identities_destroy(m.to);
+	}
+	identities_destroy(c);
+}
+
 int
 main(void)
 {
@@ -324,6 +367,7 @@ main(void)
 		cmocka_unit_test(hints_have_a_fixed_number_of_places),
 		cmocka_unit_test(a_pair_is_a_hint_of_its_own),
 		cmocka_unit_test(hints_stay_bounded_and_expire),
+		cmocka_unit_test(what_is_left_keeps_its_age),
 	};
 
 	random_for_test(&randomness);
