@@ -64,19 +64,19 @@ leave_to_search(struct pipeline *p, const struct packet *pkt)
 						      : VERDICT_DROP_IDENTITY_BUDGET;
 }
 
-static enum verdict
-find_sender(struct pipeline *p, struct packet *pkt)
+bool
+unshroud_knows(struct pipeline *p, struct packet *pkt)
 {
 	struct identities *known = p->site->identities;
 
 	memcpy(pkt->shown, pkt->head, sizeof(pkt->shown));
 	if (identities_find(known, pkt->shown, p->now.mono_ns, &pkt->who))
-		return VERDICT_NONE;
+		return true;
 	if (!find_by_source(p, pkt, &pkt->who))
-		return leave_to_search(p, pkt);
+		return false;
 	stats_add(&p->stats->identity_hits, 1);
 	identities_suggest(known, pkt->shown, &pkt->who, p->now.mono_ns);
-	return VERDICT_NONE;
+	return true;
 }
 
 /* The flock that a packet says it comes from; 0 when it says none. */
@@ -164,7 +164,6 @@ mask_of(struct pipeline *p, struct packet *pkt, const struct kmac_prefix **mask)
 {
 	const struct registry_federation *federation = registry_federation(p->registry);
 	struct party party;
-	enum verdict v;
 
 	if (pkt->peer != NULL) {
 		*mask = &federation->mask;
@@ -172,9 +171,8 @@ mask_of(struct pipeline *p, struct packet *pkt, const struct kmac_prefix **mask)
 	}
 	if (is_as_before(p, pkt, mask))
 		return VERDICT_NONE;
-	v = find_sender(p, pkt);
-	if (v != VERDICT_NONE)
-		return v;
+	if (!unshroud_knows(p, pkt))
+		return leave_to_search(p, pkt);
 	tell_twins_apart(p, pkt);
 	/* The identity may be remembered longer than its device is allowed. */
 	if (!registry_party(p->registry, pkt->who.own, pkt->who.other, pkt->who.device, &party))
@@ -187,7 +185,7 @@ mask_of(struct pipeline *p, struct packet *pkt, const struct kmac_prefix **mask)
 enum verdict
 unshroud_begin(struct pipeline *p, struct packet *pkt, struct kmac_job *job)
 {
-	const struct kmac_prefix *mask;
+	const struct kmac_prefix *mask = NULL;
 	enum verdict v;
 
 	*job = (struct kmac_job){ 0 };
@@ -215,54 +213,4 @@ unshroud_end(struct packet *pkt)
 	if (!packet_pull(pkt, SHROUD_HEADER_SIZE))
 		return;
 	pkt->len = shroud_unpadded(pkt->head, pkt->len);
-}
-
-/* Several devices at a time, so that their identities are computed together. */
-#define SEARCH_BATCH 16
-
-struct search {
-	const uint8_t *header;
-	struct identity *ret;
-	bool found;
-	size_t count;
-	struct identity who[SEARCH_BATCH];
-	struct kmac_job jobs[SEARCH_BATCH];
-	uint8_t shown[SEARCH_BATCH][SHROUD_IDENTITY_SIZE];
-};
-
-static void
-search_run(struct search *s)
-{
-	kmac_run(s->jobs, s->count);
-	for (size_t n = 0; n < s->count && !s->found; n++) {
-		s->found = memcmp(s->shown[n], s->header, SHROUD_IDENTITY_SIZE) == 0;
-		if (s->found)
-			*s->ret = s->who[n];
-	}
-	s->count = 0;
-}
-
-static bool
-search_visit(const struct party *party, struct flock_id other, void *arg)
-{
-	struct search *s = arg;
-	size_t n = s->count++;
-
-	kmac_prefix_fetch(&party->shroud->identity);
-	s->who[n] = (struct identity){ party->flock->id, other, party->device->id, 0 };
-	s->jobs[n] = shroud_identity_job(
-	    s->shown[n], &party->shroud->identity, s->header + SHROUD_SEED_ID_AT);
-	if (s->count == SEARCH_BATCH)
-		search_run(s);
-	return !s->found;
-}
-
-bool
-unshroud_search(struct pipeline *p, const uint8_t *header, struct identity *ret)
-{
-	struct search s = { .header = header, .ret = ret };
-
-	registry_each_shroud(p->registry, search_visit, &s);
-	search_run(&s);
-	return s.found;
 }

@@ -167,8 +167,8 @@ search(struct rotors *r)
 	static struct lookup what;
 	static struct packet room;
 
-	while (lookups_next(r->site->lookups, &what, 0))
-		pipeline_look_up(r->scanner, &what, &room, moment(r));
+	while (lookups_next(r->site->lookups, &what, 1, 0))
+		pipeline_look_up(r->scanner, &what, 1, &room, moment(r));
 }
 
 static bool
