@@ -51,6 +51,11 @@ void identities_suggest(
 void identities_prove(struct identities *c, const uint8_t id[static 16], const struct identity *who,
     const struct endpoint *from, uint64_t now_ns);
 
+/* It was heard at this address by somebody who says so; more room is not taken for that than there
+ * is. */
+void identities_expect(
+    struct identities *c, const struct identity *who, const struct endpoint *at, uint64_t now_ns);
+
 /* Who was heard at this address and port, then at this address; without repeats. */
 size_t identities_hints(struct identities *c, const struct endpoint *from,
     struct identity ret[static IDENTITY_HINTS_MAX]);

@@ -310,6 +310,34 @@ hints_stay_bounded_and_expire(void **state)
 	identities_destroy(c);
 }
 
+/* What is only said of a device may take room that is free, not another's. */
+static void
+what_is_said_evicts_nobody(void **state)
+{
+	struct identities *c = make(256, 1u << 20);
+	struct identity said = who(2);
+	unsigned before = 0, after = 0;
+
+	(void)state;
+	identities_expect(c, &said, &(struct endpoint){ .port = 9 }, T0);
+	assert_string_equal(hints(c, (struct endpoint){ .port = 10 }), "b");
+	for (unsigned n = 0; n < 20000; n++)
+		heard(c, 'a', at((uint8_t)n, (uint16_t)(1 + n)));
+	for (unsigned n = 0; n < 256; n++)
+		before += *hints(c, at((uint8_t)n, 0)) == 'a';
+	for (unsigned n = 0; n < 20000; n++) {
+		const struct endpoint from =
+		    endpoint_from_ipv4((uint8_t[]){ 198, 51, (uint8_t)(n >> 8), (uint8_t)n }, 1);
+
+		identities_expect(c, &said, &from, T0);
+	}
+	for (unsigned n = 0; n < 256; n++)
+		after += *hints(c, at((uint8_t)n, 0)) == 'a';
+	assert_true(before > 100);
+	assert_int_equal(after, before);
+	identities_destroy(c);
+}
+
 /* ---- what is left to another ---- */
 
 struct move {
@@ -367,6 +395,7 @@ main(void)
 		cmocka_unit_test(hints_have_a_fixed_number_of_places),
 		cmocka_unit_test(a_pair_is_a_hint_of_its_own),
 		cmocka_unit_test(hints_stay_bounded_and_expire),
+		cmocka_unit_test(what_is_said_evicts_nobody),
 		cmocka_unit_test(what_is_left_keeps_its_age),
 	};
 
