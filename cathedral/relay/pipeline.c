@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Unknown identities from an address where others are that are compared with theirs. */
+#define GUESSES_A_SECOND 1000
+
 struct pipeline *
 pipeline_create(struct site *site, unsigned slot, struct sender *sender, struct stats *stats,
     struct random *seed)
@@ -28,9 +31,10 @@ pipeline_create(struct site *site, unsigned slot, struct sender *sender, struct 
 	p->stats = stats;
 	random_split(&p->random, seed);
 	p->limiter = limiter_create(rate, 2 * rate, seed);
+	p->guesses = limiter_create(GUESSES_A_SECOND, 2 * GUESSES_A_SECOND, seed);
 	p->outbox = outbox_create(sender, &p->random, stats);
 	p->letters = letters_create();
-	if (p->limiter == NULL || p->outbox == NULL || p->letters == NULL) {
+	if (!p->limiter || !p->guesses || !p->outbox || !p->letters) {
 		pipeline_destroy(p);
 		return NULL;
 	}
@@ -52,6 +56,7 @@ pipeline_destroy(struct pipeline *p)
 	if (p == NULL)
 		return;
 	limiter_destroy(p->limiter);
+	limiter_destroy(p->guesses);
 	outbox_destroy(p->outbox);
 	letters_destroy(p->letters);
 	turns_destroy(p->turns);

@@ -28,7 +28,8 @@ struct pipeline {
 	_Alignas(64) struct site *site; /* no line of the cache is another thread's, too */
 	unsigned slot;                  /* of publish.h */
 	struct random random;
-	struct limiter *limiter;
+	struct limiter *limiter; /* of offers, by device */
+	struct limiter *guesses; /* at unknown identities, by address */
 	struct outbox *outbox;
 	struct letters *letters;
 	struct turns *turns; /* NULL: nothing ever waits for others */

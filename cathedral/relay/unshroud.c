@@ -17,33 +17,54 @@ peer_of(const struct pipeline *p, const struct packet *pkt)
 	return registry_peer_at(p->registry, &pkt->from);
 }
 
+/* One KMAC each, together: whether the packet shows an identity of one of them. */
 static bool
-shows(const uint8_t *header, const struct registry_shroud *shroud)
+is_one_of(const struct pipeline *p, const struct packet *pkt, const struct identity *who,
+    size_t count, struct identity *ret)
 {
-	uint8_t id[SHROUD_IDENTITY_SIZE];
-
-	shroud_identity(id, &shroud->identity, header + SHROUD_SEED_ID_AT);
-	return memcmp(id, header, sizeof(id)) == 0;
-}
-
-/* Those who were heard from where this packet comes from: one KMAC each. */
-static bool
-find_by_source(struct pipeline *p, const struct packet *pkt, struct identity *ret)
-{
-	struct identity hints[IDENTITY_HINTS_MAX];
-	size_t count = identities_hints(p->site->identities, &pkt->from, hints);
+	struct kmac_job jobs[IDENTITY_HINTS_MAX];
+	uint8_t shown[IDENTITY_HINTS_MAX][SHROUD_IDENTITY_SIZE];
+	size_t whose[IDENTITY_HINTS_MAX], job_count = 0;
 
 	for (size_t n = 0; n < count; n++) {
 		struct party party;
 
-		if (!registry_party(
-			p->registry, hints[n].own, hints[n].other, hints[n].device, &party) ||
-		    !shows(pkt->head, party.shroud))
+		if (!registry_party(p->registry, who[n].own, who[n].other, who[n].device, &party))
 			continue;
-		*ret = hints[n];
-		return true;
+		kmac_prefix_fetch(&party.shroud->identity);
+		jobs[job_count] = shroud_identity_job(
+		    shown[job_count], &party.shroud->identity, pkt->head + SHROUD_SEED_ID_AT);
+		whose[job_count++] = n;
+	}
+	if (job_count == 0)
+		return false;
+	kmac_run(jobs, job_count);
+	for (size_t n = 0; n < job_count; n++) {
+		if (memcmp(shown[n], pkt->head, SHROUD_IDENTITY_SIZE) == 0) {
+			*ret = who[whose[n]];
+			return true;
+		}
 	}
 	return false;
+}
+
+/*
+ * Those who were heard from where this packet comes from.  Where many are, strangers who pretend to
+ * be there as well would make every packet of theirs cost much: an address gets so many guesses.
+ */
+static bool
+find_by_source(struct pipeline *p, const struct packet *pkt, struct identity *ret)
+{
+	struct identities *known = p->site->identities;
+	struct identity hints[IDENTITY_HINTS_MAX];
+	size_t near = identities_hints_near(known, &pkt->from, hints), all;
+
+	if (is_one_of(p, pkt, hints, near, ret))
+		return true;
+	all = identities_hints_around(known, &pkt->from, hints, near);
+	return all > near &&
+	       limiter_allow(p->guesses, pkt->from.ip, sizeof(pkt->from.ip), p->now.mono_ns) &&
+	       is_one_of(p, pkt, hints + near, all - near, ret);
 }
 
 static enum verdict

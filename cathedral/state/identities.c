@@ -239,13 +239,12 @@ keep_hints(struct identities *c, const struct identity *who, const struct endpoi
 }
 
 static size_t
-hint_read(
-    struct table *t, const struct endpoint *at, size_t places, struct identity *ret, size_t count)
+hint_read(struct hints from, const struct endpoint *at, struct identity *ret, size_t count)
 {
-	struct table_shard *s = table_lock(t, at);
+	struct table_shard *s = table_lock(from.table, at);
 	const struct hint *h = table_find(s, at);
 
-	for (size_t n = 0; h != NULL && n < places; n++) {
+	for (size_t n = 0; h != NULL && n < from.places; n++) {
 		size_t known = 0;
 
 		while (known < count && !same_identity(&ret[known], &h->who[n]))
@@ -274,15 +273,20 @@ identities_expect(
 }
 
 size_t
-identities_hints(struct identities *c, const struct endpoint *from,
-    struct identity ret[static IDENTITY_HINTS_MAX])
+identities_hints_near(struct identities *c, const struct endpoint *from,
+    struct identity ret[static IDENTITY_HINTS_NEAR])
+{
+	return hint_read(identities_at_endpoint(c), from, ret, 0);
+}
+
+size_t
+identities_hints_around(struct identities *c, const struct endpoint *from,
+    struct identity ret[static IDENTITY_HINTS_MAX], size_t count)
 {
 	struct endpoint address = *from;
-	size_t count;
 
 	address.port = 0;
-	count = hint_read(c->endpoints, from, IDENTITIES_AT_ENDPOINT, ret, 0);
-	return hint_read(c->addresses, &address, IDENTITIES_AT_ADDRESS, ret, count);
+	return hint_read(identities_at_address(c), &address, ret, count);
 }
 
 size_t

@@ -12,8 +12,8 @@
 
 #define IDENTITY_CANDIDATES      16384
 #define IDENTITY_CANDIDATE_LOCKS 64
-#define IDENTITIES_AT_ENDPOINT   4  /* devices remembered per address and port */
-#define IDENTITIES_AT_ADDRESS    16 /* and per address */
+#define IDENTITIES_AT_ENDPOINT   IDENTITY_HINTS_NEAR /* devices remembered per address and port */
+#define IDENTITIES_AT_ADDRESS    16                  /* and per address */
 
 _Static_assert(IDENTITIES_AT_ENDPOINT + IDENTITIES_AT_ADDRESS == IDENTITY_HINTS_MAX, "hints");
 

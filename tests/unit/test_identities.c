@@ -210,7 +210,9 @@ hints(struct identities *c, struct endpoint from)
 {
 	static char text[IDENTITY_HINTS_MAX + 1];
 	struct identity ret[IDENTITY_HINTS_MAX];
-	size_t count = identities_hints(c, &from, ret);
+	size_t count = identities_hints_near(c, &from, ret);
+
+	count = identities_hints_around(c, &from, ret, count);
 
 	assert_true(count <= IDENTITY_HINTS_MAX);
 	for (size_t n = 0; n < count; n++)
@@ -280,7 +282,8 @@ a_pair_is_a_hint_of_its_own(void **state)
 	x.other.value = 0x123400;
 	identities_prove(c, id.bytes, &w, &from, T0);
 	identities_prove(c, other.bytes, &x, &from, T0);
-	assert_int_equal(identities_hints(c, &from, ret), 2);
+	assert_int_equal(identities_hints_near(c, &from, ret), 2);
+	assert_int_equal(identities_hints_around(c, &from, ret, 2), 2);
 	assert_memory_equal(&ret[0], &w, sizeof(w));
 	assert_memory_equal(&ret[1], &x, sizeof(x));
 	identities_destroy(c);
