@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <time.h>
 
 bool
@@ -48,4 +49,11 @@ void
 thread_name(const char *name)
 {
 	pthread_setname_np(pthread_self(), name);
+}
+
+/* Linux keeps it by thread; there is nothing to be done where it is refused. */
+void
+thread_yields(void)
+{
+	(void)setpriority(PRIO_PROCESS, 0, 10);
 }

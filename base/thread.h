@@ -22,4 +22,8 @@ bool condition_wait_ns(pthread_cond_t *c, pthread_mutex_t *lock, uint64_t ns);
  */
 void thread_name(const char *name);
 
+/* From now on the calling thread gets what others leave of a CPU: a tenth where they want all of
+ * it. */
+void thread_yields(void);
+
 #endif

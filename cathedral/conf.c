@@ -182,7 +182,7 @@ const struct conf_option conf_options[] = {
 	{ "lookups_max", UINT(lookups_max, 16, 65536), .fallback = "1024", .arguments = "COUNT",
 	    .help = "packets under unknown identities that may wait for their search" },
 	{ "lookup_percent", UINT(lookup_percent, 1, 100), .fallback = "10", .arguments = "PERCENT",
-	    .help = "of one CPU for the search of unknown identities" },
+	    .help = "of one CPU for searches of unknown identities in vain" },
 
 	{ "mode", PARSE(parse_mode), .arguments = "cathedral", .help = "sanctum's: has to be cathedral" },
 	{ "local", PARSE(conf_parse_local), .arguments = "ADDRESS:PORT",

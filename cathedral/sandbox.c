@@ -14,6 +14,8 @@ static const char *const cathedral_calls[] = {
 	"accept4", "accept", "socket", "connect", "sendmsg", "sendto", "recvfrom", "recvmsg",
 	"readv", "writev", "shutdown", "getsockopt", "setsockopt", "getsockname", "getpeername",
 	"ioctl", "fcntl", "poll", "ppoll",
+	/* the scanner, which gives way to the workers */
+	"setpriority",
 	/* files of the registry, and watching them */
 	"openat", "open", "close", "fstat", "stat", "lstat", "newfstatat", "fstatat64", "statx",
 	"lseek", "pread64", "readlink", "readlinkat", "getcwd", "getdents64", "access",

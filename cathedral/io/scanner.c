@@ -18,7 +18,7 @@ struct scanner {
 	struct batch_sender *sender;
 	struct pipeline *pipeline;
 	struct budget budget;
-	struct lookup lookup;
+	struct lookup taken[LOOKUPS_TOGETHER];
 	struct packet packet;
 };
 
@@ -56,6 +56,12 @@ budget_spend(struct budget *b, uint64_t cpu_ns)
 	b->credit_ns -= (int64_t)cpu_ns;
 }
 
+uint64_t
+budget_in_vain(uint64_t cpu_ns, size_t count, size_t accepted)
+{
+	return cpu_ns / count * (count - accepted);
+}
+
 /* Waits until there is credit; false when it is time to end. */
 static bool
 wait_for_credit(struct scanner *s)
@@ -79,14 +85,17 @@ scanner_run(void *arg)
 	struct scanner *s = arg;
 
 	thread_name("scanner");
+	thread_yields();
 	while (wait_for_credit(s)) {
+		size_t count = lookups_next(s->lookups, s->taken, LOOKUPS_TOGETHER, 1000), accepted;
 		uint64_t before;
 
-		if (!lookups_next(s->lookups, &s->lookup, 1000))
+		if (count == 0)
 			continue;
 		before = clock_thread_cpu_ns();
-		pipeline_look_up(s->pipeline, &s->lookup, &s->packet, clock_now());
-		budget_spend(&s->budget, clock_thread_cpu_ns() - before);
+		accepted = pipeline_look_up(s->pipeline, s->taken, count, &s->packet, clock_now());
+		budget_spend(
+		    &s->budget, budget_in_vain(clock_thread_cpu_ns() - before, count, accepted));
 	}
 	return NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The thread that searches unknown shroud identities among all devices.  Strangers can make it
- * work, so it may use only a share of one CPU.
+ * work, so it may use only a share of one CPU for what is in vain.  What finds a device that is
+ * then believed is not counted: when a whole fleet comes back it may use all that is left of a CPU.
  */
 #ifndef CATHEDRAL_IO_SCANNER_H
 #define CATHEDRAL_IO_SCANNER_H
@@ -18,7 +19,7 @@ struct scanner;
 
 struct scanner_options {
 	unsigned slot;    /* of publish.h */
-	unsigned percent; /* of one CPU */
+	unsigned percent; /* of one CPU, for what is in vain */
 };
 
 /* site, sockets and stats are borrowed; NULL with the reason when it cannot. */
@@ -49,5 +50,8 @@ struct budget budget_new(unsigned percent, uint64_t now_ns);
 unsigned budget_wait_ms(struct budget *b, uint64_t now_ns);
 
 void budget_spend(struct budget *b, uint64_t cpu_ns);
+
+/* What of a piece of work was in vain: count things were looked up, some of them accepted. */
+uint64_t budget_in_vain(uint64_t cpu_ns, size_t count, size_t accepted);
 
 #endif

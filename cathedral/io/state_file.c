@@ -139,10 +139,11 @@ take_frames(struct file *f, struct heir *heir, struct instant now, struct fault 
 	return f->used < FRAME_MAX || fault_set(why, "it is not made of frames");
 }
 
+/* Who was heard where outlives all else. */
 static bool
 is_old(const struct heir *heir, struct instant now)
 {
-	return heir->begun && now.mono_ns >= heir->mono_ns + ENTRY_TTL_NS;
+	return heir->begun && now.mono_ns >= heir->mono_ns + IDENTITY_HINT_TTL_NS;
 }
 
 static enum state_file_result

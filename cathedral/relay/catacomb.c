@@ -196,6 +196,19 @@ p2p_change(struct tunnel *t, bool created, void *arg)
 	info_p2p(t, c->cathedral, c->p2p);
 }
 
+/* Should it come here one day, under an identity that nobody knows, it will be from there. */
+static void
+expect(struct pipeline *p, const struct opened *o)
+{
+	const struct p2p_info *p2p = &o->offer.p2p;
+	struct identity who = { flock_base(o->header.flock_src), flock_base(o->header.flock_dst),
+		o->party.device->id, 0 };
+	struct endpoint at = endpoint_from_ipv4(p2p->ip, p2p->port);
+
+	if (p2p->port != 0 && site_has_shroud(p->site))
+		identities_expect(p->site->identities, &who, &at, p->now.mono_ns);
+}
+
 static enum verdict
 hear_p2p(struct pipeline *p, const struct packet *pkt, const struct opened *o)
 {
@@ -203,9 +216,11 @@ hear_p2p(struct pipeline *p, const struct packet *pkt, const struct opened *o)
 	struct tunnel_key key =
 	    tunnel_key(o->header.flock_src, o->header.flock_dst, o->offer.p2p.tunnel);
 
-	if (p->site->options.p2p_sync)
-		tunnels_change(p->site->tunnels, &key, o->party.device->id, false, p->now.mono_ns,
-		    p2p_change, &change);
+	if (!p->site->options.p2p_sync)
+		return VERDICT_CONSUMED;
+	tunnels_change(p->site->tunnels, &key, o->party.device->id, false, p->now.mono_ns,
+	    p2p_change, &change);
+	expect(p, o);
 	return VERDICT_CONSUMED;
 }
 

@@ -125,8 +125,10 @@ take_identity(struct heir *h, struct cursor *c, const struct record_limits *limi
 
 	if (!record_identity_get(&r, c, limits))
 		return false;
-	identities_restore(h->site->identities, &r, limits->now_ns);
-	h->counts.identities++;
+	if (identities_restore(h->site->identities, &r, limits->now_ns))
+		h->counts.identities++;
+	else
+		h->counts.left++;
 	return true;
 }
 

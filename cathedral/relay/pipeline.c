@@ -6,11 +6,15 @@
 #include "cathedral/relay/device.h"
 #include "cathedral/relay/forward.h"
 #include "cathedral/relay/letters.h"
+#include "cathedral/relay/search.h"
 #include "cathedral/relay/turns.h"
 #include "cathedral/relay/unshroud.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Unknown identities from an address where others are that are compared with theirs. */
+#define GUESSES_A_SECOND 1000
 
 struct pipeline *
 pipeline_create(struct site *site, unsigned slot, struct sender *sender, struct stats *stats,
@@ -27,9 +31,10 @@ pipeline_create(struct site *site, unsigned slot, struct sender *sender, struct 
 	p->stats = stats;
 	random_split(&p->random, seed);
 	p->limiter = limiter_create(rate, 2 * rate, seed);
+	p->guesses = limiter_create(GUESSES_A_SECOND, 2 * GUESSES_A_SECOND, seed);
 	p->outbox = outbox_create(sender, &p->random, stats);
 	p->letters = letters_create();
-	if (p->limiter == NULL || p->outbox == NULL || p->letters == NULL) {
+	if (!p->limiter || !p->guesses || !p->outbox || !p->letters) {
 		pipeline_destroy(p);
 		return NULL;
 	}
@@ -51,6 +56,7 @@ pipeline_destroy(struct pipeline *p)
 	if (p == NULL)
 		return;
 	limiter_destroy(p->limiter);
+	limiter_destroy(p->guesses);
 	outbox_destroy(p->outbox);
 	letters_destroy(p->letters);
 	turns_destroy(p->turns);
@@ -185,22 +191,44 @@ pipeline_greet(struct pipeline *p, struct instant now)
 /* ---- what the workers left aside ---- */
 
 static void
-look_up_identity(struct pipeline *p, const struct lookup *what, struct packet *room)
+put_packet(struct packet *room, const struct lookup *what)
 {
-	struct identity who;
-
-	stats_add(&p->stats->identity_scans, 1);
-	if (!unshroud_search(p, what->bytes, &who))
-		return;
-	stats_add(&p->stats->identity_found, 1);
-	identities_suggest(p->site->identities, what->bytes, &who, p->now.mono_ns);
-
 	packet_reset(room, what->len);
 	memcpy(room->head, what->bytes, what->len);
 	room->from = what->from;
 	room->listener = what->listener;
 	room->nat_port = what->nat_port;
+}
+
+/* Found: whether it was an offer, and accepted. */
+static bool
+run_found(struct pipeline *p, struct packet *room)
+{
+	stats_add(&p->stats->identity_found, 1);
 	run_batch(p, &room, 1);
+	return room->verdict == VERDICT_CONSUMED;
+}
+
+static size_t
+look_up_identities(
+    struct pipeline *p, const struct lookup *const *what, size_t count, struct packet *room)
+{
+	struct wanted wanted[LOOKUPS_TOGETHER];
+	size_t accepted = 0;
+
+	stats_add(&p->stats->identity_scans, count);
+	for (size_t n = 0; n < count; n++)
+		wanted[n].header = what[n]->bytes;
+	search_devices(p->registry, wanted, count);
+	for (size_t n = 0; n < count; n++) {
+		if (!wanted[n].found)
+			continue;
+		identities_suggest(
+		    p->site->identities, wanted[n].header, &wanted[n].who, p->now.mono_ns);
+		put_packet(room, what[n]);
+		accepted += run_found(p, room);
+	}
+	return accepted;
 }
 
 static void
@@ -220,21 +248,32 @@ look_up_ambry(struct pipeline *p, const struct lookup *what)
 	outbox_flush(p->outbox);
 }
 
-void
-pipeline_look_up(
-    struct pipeline *p, const struct lookup *what, struct packet *room, struct instant now)
+size_t
+pipeline_look_up(struct pipeline *p, const struct lookup *what, size_t count, struct packet *room,
+    struct instant now)
 {
+	const struct lookup *unknown[LOOKUPS_TOGETHER];
+	size_t unknown_count = 0, accepted = 0;
+
+	assert(count <= LOOKUPS_TOGETHER);
 	begin(p, now);
 	p->looking_up = true;
-	switch (what->kind) {
-	case LOOKUP_IDENTITY:
-		look_up_identity(p, what, room);
-		break;
-	case LOOKUP_AMBRY:
-		look_up_ambry(p, what);
-		break;
+	for (size_t n = 0; n < count; n++) {
+		if (what[n].kind == LOOKUP_AMBRY) {
+			look_up_ambry(p, &what[n]);
+			continue;
+		}
+		/* It may have become known while it waited, by another packet or an earlier search.
+		 */
+		put_packet(room, &what[n]);
+		if (unshroud_knows(p, room))
+			accepted += run_found(p, room);
+		else
+			unknown[unknown_count++] = &what[n];
 	}
+	accepted += look_up_identities(p, unknown, unknown_count, room);
 	end(p);
+	return accepted;
 }
 
 /* ---- new bundles ---- */

@@ -28,7 +28,8 @@ struct pipeline {
 	_Alignas(64) struct site *site; /* no line of the cache is another thread's, too */
 	unsigned slot;                  /* of publish.h */
 	struct random random;
-	struct limiter *limiter;
+	struct limiter *limiter; /* of offers, by device */
+	struct limiter *guesses; /* at unknown identities, by address */
 	struct outbox *outbox;
 	struct letters *letters;
 	struct turns *turns; /* NULL: nothing ever waits for others */
@@ -80,11 +81,12 @@ void pipeline_settle(struct pipeline *p, struct instant now);
 void pipeline_greet(struct pipeline *p, struct instant now);
 
 /*
- * The scanner's work: searches a packet's identity among all devices, remembers what it finds and
- * runs the packet in `room`; or sends an ambry that had to be read from its bundle.
+ * The scanner's work, at most LOOKUPS_TOGETHER at a time: searches packets' identities among all
+ * devices, remembers what it finds and runs those packets in `room`; or sends ambries that had to
+ * be read from their bundles.  Returns how many packets were offers that were accepted.
  */
-void pipeline_look_up(
-    struct pipeline *p, const struct lookup *what, struct packet *room, struct instant now);
+size_t pipeline_look_up(struct pipeline *p, const struct lookup *what, size_t count,
+    struct packet *room, struct instant now);
 
 /*
  * The main thread, when bundles may have changed: sends the current ambry to every local tunnel

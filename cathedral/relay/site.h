@@ -70,6 +70,17 @@ struct site *site_create(
     const struct site_options *options, struct registry *first, unsigned slots, struct random *r);
 void site_destroy(struct site *s);
 
+/* Whether any of its listeners is shrouded. */
+static inline bool
+site_has_shroud(const struct site *s)
+{
+	for (size_t n = 0; n < s->options.listener_count; n++) {
+		if (s->options.listeners[n].shrouded)
+			return true;
+	}
+	return false;
+}
+
 /*
  * A part of the incremental expiry: call it every 100 ms, and a whole round takes about ten
  * seconds.  Returns how many entries went away.

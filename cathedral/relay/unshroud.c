@@ -17,33 +17,54 @@ peer_of(const struct pipeline *p, const struct packet *pkt)
 	return registry_peer_at(p->registry, &pkt->from);
 }
 
+/* One KMAC each, together: whether the packet shows an identity of one of them. */
 static bool
-shows(const uint8_t *header, const struct registry_shroud *shroud)
+is_one_of(const struct pipeline *p, const struct packet *pkt, const struct identity *who,
+    size_t count, struct identity *ret)
 {
-	uint8_t id[SHROUD_IDENTITY_SIZE];
-
-	shroud_identity(id, &shroud->identity, header + SHROUD_SEED_ID_AT);
-	return memcmp(id, header, sizeof(id)) == 0;
-}
-
-/* Those who were heard from where this packet comes from: one KMAC each. */
-static bool
-find_by_source(struct pipeline *p, const struct packet *pkt, struct identity *ret)
-{
-	struct identity hints[IDENTITY_HINTS_MAX];
-	size_t count = identities_hints(p->site->identities, &pkt->from, hints);
+	struct kmac_job jobs[IDENTITY_HINTS_MAX];
+	uint8_t shown[IDENTITY_HINTS_MAX][SHROUD_IDENTITY_SIZE];
+	size_t whose[IDENTITY_HINTS_MAX], job_count = 0;
 
 	for (size_t n = 0; n < count; n++) {
 		struct party party;
 
-		if (!registry_party(
-			p->registry, hints[n].own, hints[n].other, hints[n].device, &party) ||
-		    !shows(pkt->head, party.shroud))
+		if (!registry_party(p->registry, who[n].own, who[n].other, who[n].device, &party))
 			continue;
-		*ret = hints[n];
-		return true;
+		kmac_prefix_fetch(&party.shroud->identity);
+		jobs[job_count] = shroud_identity_job(
+		    shown[job_count], &party.shroud->identity, pkt->head + SHROUD_SEED_ID_AT);
+		whose[job_count++] = n;
+	}
+	if (job_count == 0)
+		return false;
+	kmac_run(jobs, job_count);
+	for (size_t n = 0; n < job_count; n++) {
+		if (memcmp(shown[n], pkt->head, SHROUD_IDENTITY_SIZE) == 0) {
+			*ret = who[whose[n]];
+			return true;
+		}
 	}
 	return false;
+}
+
+/*
+ * Those who were heard from where this packet comes from.  Where many are, strangers who pretend to
+ * be there as well would make every packet of theirs cost much: an address gets so many guesses.
+ */
+static bool
+find_by_source(struct pipeline *p, const struct packet *pkt, struct identity *ret)
+{
+	struct identities *known = p->site->identities;
+	struct identity hints[IDENTITY_HINTS_MAX];
+	size_t near = identities_hints_near(known, &pkt->from, hints), all;
+
+	if (is_one_of(p, pkt, hints, near, ret))
+		return true;
+	all = identities_hints_around(known, &pkt->from, hints, near);
+	return all > near &&
+	       limiter_allow(p->guesses, pkt->from.ip, sizeof(pkt->from.ip), p->now.mono_ns) &&
+	       is_one_of(p, pkt, hints + near, all - near, ret);
 }
 
 static enum verdict
@@ -64,19 +85,19 @@ leave_to_search(struct pipeline *p, const struct packet *pkt)
 						      : VERDICT_DROP_IDENTITY_BUDGET;
 }
 
-static enum verdict
-find_sender(struct pipeline *p, struct packet *pkt)
+bool
+unshroud_knows(struct pipeline *p, struct packet *pkt)
 {
 	struct identities *known = p->site->identities;
 
 	memcpy(pkt->shown, pkt->head, sizeof(pkt->shown));
 	if (identities_find(known, pkt->shown, p->now.mono_ns, &pkt->who))
-		return VERDICT_NONE;
+		return true;
 	if (!find_by_source(p, pkt, &pkt->who))
-		return leave_to_search(p, pkt);
+		return false;
 	stats_add(&p->stats->identity_hits, 1);
 	identities_suggest(known, pkt->shown, &pkt->who, p->now.mono_ns);
-	return VERDICT_NONE;
+	return true;
 }
 
 /* The flock that a packet says it comes from; 0 when it says none. */
@@ -164,7 +185,6 @@ mask_of(struct pipeline *p, struct packet *pkt, const struct kmac_prefix **mask)
 {
 	const struct registry_federation *federation = registry_federation(p->registry);
 	struct party party;
-	enum verdict v;
 
 	if (pkt->peer != NULL) {
 		*mask = &federation->mask;
@@ -172,9 +192,8 @@ mask_of(struct pipeline *p, struct packet *pkt, const struct kmac_prefix **mask)
 	}
 	if (is_as_before(p, pkt, mask))
 		return VERDICT_NONE;
-	v = find_sender(p, pkt);
-	if (v != VERDICT_NONE)
-		return v;
+	if (!unshroud_knows(p, pkt))
+		return leave_to_search(p, pkt);
 	tell_twins_apart(p, pkt);
 	/* The identity may be remembered longer than its device is allowed. */
 	if (!registry_party(p->registry, pkt->who.own, pkt->who.other, pkt->who.device, &party))
@@ -187,7 +206,7 @@ mask_of(struct pipeline *p, struct packet *pkt, const struct kmac_prefix **mask)
 enum verdict
 unshroud_begin(struct pipeline *p, struct packet *pkt, struct kmac_job *job)
 {
-	const struct kmac_prefix *mask;
+	const struct kmac_prefix *mask = NULL;
 	enum verdict v;
 
 	*job = (struct kmac_job){ 0 };
@@ -215,54 +234,4 @@ unshroud_end(struct packet *pkt)
 	if (!packet_pull(pkt, SHROUD_HEADER_SIZE))
 		return;
 	pkt->len = shroud_unpadded(pkt->head, pkt->len);
-}
-
-/* Several devices at a time, so that their identities are computed together. */
-#define SEARCH_BATCH 16
-
-struct search {
-	const uint8_t *header;
-	struct identity *ret;
-	bool found;
-	size_t count;
-	struct identity who[SEARCH_BATCH];
-	struct kmac_job jobs[SEARCH_BATCH];
-	uint8_t shown[SEARCH_BATCH][SHROUD_IDENTITY_SIZE];
-};
-
-static void
-search_run(struct search *s)
-{
-	kmac_run(s->jobs, s->count);
-	for (size_t n = 0; n < s->count && !s->found; n++) {
-		s->found = memcmp(s->shown[n], s->header, SHROUD_IDENTITY_SIZE) == 0;
-		if (s->found)
-			*s->ret = s->who[n];
-	}
-	s->count = 0;
-}
-
-static bool
-search_visit(const struct party *party, struct flock_id other, void *arg)
-{
-	struct search *s = arg;
-	size_t n = s->count++;
-
-	kmac_prefix_fetch(&party->shroud->identity);
-	s->who[n] = (struct identity){ party->flock->id, other, party->device->id, 0 };
-	s->jobs[n] = shroud_identity_job(
-	    s->shown[n], &party->shroud->identity, s->header + SHROUD_SEED_ID_AT);
-	if (s->count == SEARCH_BATCH)
-		search_run(s);
-	return !s->found;
-}
-
-bool
-unshroud_search(struct pipeline *p, const uint8_t *header, struct identity *ret)
-{
-	struct search s = { .header = header, .ret = ret };
-
-	registry_each_shroud(p->registry, search_visit, &s);
-	search_run(&s);
-	return s.found;
 }

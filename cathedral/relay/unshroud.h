@@ -17,7 +17,7 @@ enum verdict unshroud_begin(struct pipeline *p, struct packet *pkt, struct kmac_
 /* After the mask is off: leaves the packet alone, without header and padding. */
 void unshroud_end(struct packet *pkt);
 
-/* The scanner: tries every device. */
-bool unshroud_search(struct pipeline *p, const uint8_t *header, struct identity *ret);
+/* Whether it is known whose identity a shrouded packet shows, or can be told by its source. */
+bool unshroud_knows(struct pipeline *p, struct packet *pkt);
 
 #endif

@@ -25,6 +25,7 @@
 #define IDENTITY_TTL_NS           (330 * NS_PER_S)
 #define IDENTITY_HINT_TTL_NS      (630 * NS_PER_S)
 #define IDENTITY_CANDIDATE_TTL_NS (30 * NS_PER_S)
+#define IDENTITY_HINTS_NEAR       4
 #define IDENTITY_HINTS_MAX        20
 
 /* A device and the pair of flocks it talks in; base flocks. */
@@ -51,9 +52,20 @@ void identities_suggest(
 void identities_prove(struct identities *c, const uint8_t id[static 16], const struct identity *who,
     const struct endpoint *from, uint64_t now_ns);
 
-/* Who was heard at this address and port, then at this address; without repeats. */
-size_t identities_hints(struct identities *c, const struct endpoint *from,
-    struct identity ret[static IDENTITY_HINTS_MAX]);
+/* It was heard at this address by somebody who says so; more room is not taken for that than there
+ * is. */
+void identities_expect(
+    struct identities *c, const struct identity *who, const struct endpoint *at, uint64_t now_ns);
+
+/*
+ * Who was heard at this address and port, at most IDENTITY_HINTS_NEAR; and who was at this address,
+ * behind the count of others that are in ret already and not once more.  Returns how many there
+ * are then.
+ */
+size_t identities_hints_near(struct identities *c, const struct endpoint *from,
+    struct identity ret[static IDENTITY_HINTS_NEAR]);
+size_t identities_hints_around(struct identities *c, const struct endpoint *from,
+    struct identity ret[static IDENTITY_HINTS_MAX], size_t count);
 
 /*
  * What is known, piece by piece, for who comes after us (relay/bequest.h): an identity that was
@@ -79,7 +91,9 @@ typedef void identities_see(const struct identity_record *record, void *arg);
 uint32_t identities_mark(struct identities *c);
 bool identities_changed(
     struct identities *c, uint32_t since, identities_see *see, bool (*rest)(void *arg), void *arg);
-void identities_restore(struct identities *c, const struct identity_record *was, uint64_t now_ns);
+
+/* False when its time is over. */
+bool identities_restore(struct identities *c, const struct identity_record *was, uint64_t now_ns);
 
 size_t identities_sweep(struct identities *c, size_t parts, uint64_t now_ns);
 size_t identities_count(struct identities *c);

@@ -100,25 +100,32 @@ wait_locked(struct lookups *l, unsigned wait_ms)
 	}
 }
 
-bool
-lookups_next(struct lookups *l, struct lookup *ret, unsigned wait_ms)
+static void
+take_locked(struct lookups *l, struct lookup *ret)
 {
-	bool found = false;
+	struct slot *slot;
+
+	while (l->slots[l->hand].offered == 0)
+		l->hand = (l->hand + 1) % l->slot_count;
+	slot = &l->slots[l->hand];
+	memcpy(ret, &slot->what, offsetof(struct lookup, bytes) + slot->what.len);
+	slot->offered = 0;
+	l->hand = (l->hand + 1) % l->slot_count;
+	l->waiting--;
+}
+
+size_t
+lookups_next(struct lookups *l, struct lookup *ret, size_t most, unsigned wait_ms)
+{
+	size_t taken = 0;
 
 	pthread_mutex_lock(&l->lock);
 	if (wait_ms > 0)
 		wait_locked(l, wait_ms);
-	if (l->waiting > 0 && !l->stopped) {
-		while (l->slots[l->hand].offered == 0)
-			l->hand = (l->hand + 1) % l->slot_count;
-		*ret = l->slots[l->hand].what;
-		l->slots[l->hand].offered = 0;
-		l->hand = (l->hand + 1) % l->slot_count;
-		l->waiting--;
-		found = true;
-	}
+	while (taken < most && l->waiting > 0 && !l->stopped)
+		take_locked(l, &ret[taken++]);
 	pthread_mutex_unlock(&l->lock);
-	return found;
+	return taken;
 }
 
 void

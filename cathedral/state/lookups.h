@@ -23,6 +23,9 @@
  */
 #define LOOKUPS_PER_SOURCE 8
 
+/* So many are looked up together: as many as there are lanes for them (protocol/crypto). */
+#define LOOKUPS_TOGETHER 8
+
 enum lookup_kind { LOOKUP_IDENTITY, LOOKUP_AMBRY };
 
 struct lookup {
@@ -50,9 +53,9 @@ void lookups_destroy(struct lookups *l);
 /* Workers: copies it.  False when one waits in its place already: then chance says which stays. */
 bool lookups_offer(struct lookups *l, const struct lookup *what);
 
-/* The thread that looks up: the next one; waits up to wait_ms; false when none came or after
- * lookups_stop(). */
-bool lookups_next(struct lookups *l, struct lookup *ret, unsigned wait_ms);
+/* The thread that looks up: the next ones, at most `most`; waits up to wait_ms for the first.  0
+ * when none came or after lookups_stop(). */
+size_t lookups_next(struct lookups *l, struct lookup *ret, size_t most, unsigned wait_ms);
 
 void lookups_stop(struct lookups *l);
 void lookups_go_on(struct lookups *l); /* after lookups_stop(); what waited waits still */

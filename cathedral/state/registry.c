@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "cathedral/state/registry_inside.h"
 
+#include <string.h>
+
 struct registry_flock *
 registry_flock_find(const struct registry *r, struct flock_id flock)
 {
@@ -83,13 +85,29 @@ registry_party_by_kek(const struct registry *r, struct flock_id own, struct floc
 	return party_pair(r, own, other, ret);
 }
 
-/* Few enough to look at all: one comparison of 18 bytes each. */
+size_t
+registry_peer_place(const struct endpoint *at, size_t mask)
+{
+	uint64_t high, low;
+
+	memcpy(&high, at->ip, sizeof(high));
+	memcpy(&low, at->ip + sizeof(high), sizeof(low));
+	low = (low ^ at->port) * UINT64_C(0x9e3779b97f4a7c15);
+	low = (low ^ low >> 32 ^ high) * UINT64_C(0x9e3779b97f4a7c15);
+	return (size_t)(low >> 32) & mask;
+}
+
 const struct registry_peer *
 registry_peer_at(const struct registry *r, const struct endpoint *at)
 {
-	for (size_t n = 0; n < r->peer_count; n++) {
-		if (endpoint_equal(&r->peers[n].at, at))
-			return &r->peers[n];
+	const struct peer_places *places = r->places;
+	size_t n = registry_peer_place(at, places->mask);
+
+	for (; places->at[n] != 0; n = (n + 1) & places->mask) {
+		const struct registry_peer *peer = &r->peers[places->at[n] - 1];
+
+		if (endpoint_equal(&peer->at, at))
+			return peer;
 	}
 	return NULL;
 }

@@ -31,15 +31,42 @@ peers_free(struct registry_peer *peers, size_t count)
 	free(peers);
 }
 
+/* NULL: out of memory.  Of two at one address the first counts. */
+static struct peer_places *
+places_for(const struct registry_peer *peers, size_t count)
+{
+	struct peer_places *places;
+	size_t room = 4;
+
+	while (room < 4 * count)
+		room *= 2;
+	places = calloc(1, sizeof(*places) + room * sizeof(places->at[0]));
+	if (places == NULL)
+		return NULL;
+	places->mask = room - 1;
+	for (size_t n = 0; n < count; n++) {
+		size_t at = registry_peer_place(&peers[n].at, places->mask);
+
+		while (places->at[at] != 0)
+			at = (at + 1) & places->mask;
+		places->at[at] = (uint32_t)n + 1;
+	}
+	return places;
+}
+
 bool
 registry_set_peers(
     struct registry *r, const struct registry_peer *peers, size_t count, const struct registry *old)
 {
 	struct registry_peer *list = calloc(count + 1, sizeof(*list));
+	struct peer_places *places = places_for(peers, count);
 	size_t n = 0;
 
-	if (list == NULL)
+	if (list == NULL || places == NULL) {
+		free(places);
+		free(list);
 		return false;
+	}
 	for (; n < count; n++) {
 		list[n] = peers[n];
 		list[n].stats = peer_stats_for(old, &peers[n].at);
@@ -47,10 +74,13 @@ registry_set_peers(
 			break;
 	}
 	if (n < count) {
+		free(places);
 		peers_free(list, n);
 		return false;
 	}
+	free(r->places);
 	peers_free(r->peers, r->peer_count);
+	r->places = places;
 	r->peers = list;
 	r->peer_count = r->counts.peers = count;
 	return true;
@@ -98,7 +128,9 @@ with_room(struct hash_key hash, size_t flocks, size_t xflocks)
 	r->waiting = catalogue_create(&registry_waiting_kind, hash, 0);
 	r->partners = catalogue_create(&registry_partners_kind, hash, 2 * xflocks);
 	r->federation = secret_alloc(sizeof(*r->federation));
-	if (!r->flocks || !r->xflocks || !r->waiting || !r->partners || !r->federation) {
+	r->places = places_for(NULL, 0);
+	if (!r->flocks || !r->xflocks || !r->waiting || !r->partners || !r->federation ||
+	    !r->places) {
 		registry_free(r);
 		return NULL;
 	}
@@ -138,8 +170,9 @@ registry_copy(const struct registry *old)
 	r->peers = peers_copy(old);
 	if (r->peers != NULL)
 		r->peer_count = old->peer_count;
+	r->places = places_for(old->peers, old->peer_count);
 	if (!r->flocks || !r->xflocks || !r->waiting || !r->partners || !r->federation ||
-	    !r->peers) {
+	    !r->peers || !r->places) {
 		registry_free(r);
 		return NULL;
 	}
@@ -159,6 +192,7 @@ registry_free(struct registry *r)
 	catalogue_free(r->xflocks);
 	catalogue_free(r->flocks);
 	peers_free(r->peers, r->peer_count);
+	free(r->places);
 	secret_free(r->federation, sizeof(*r->federation));
 	free(r);
 }

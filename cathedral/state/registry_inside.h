@@ -20,6 +20,17 @@ struct waiting {
 	struct registry_ambries ambries;
 };
 
+/*
+ * Where in the list a cathedral is, by its address: every packet asks, and hardly any comes from
+ * one.  Operators choose what is in it, so the hash needs no key; at least three in four are free.
+ */
+struct peer_places {
+	size_t mask;
+	uint32_t at[]; /* index + 1; 0: none */
+};
+
+size_t registry_peer_place(const struct endpoint *at, size_t mask);
+
 struct registry {
 	struct catalogue *flocks;
 	struct catalogue *xflocks;  /* by both ids, the lower first */
@@ -27,6 +38,7 @@ struct registry {
 	struct catalogue *partners; /* by flock, of those that have any of either */
 	struct registry_peer *peers;
 	size_t peer_count;
+	struct peer_places *places;             /* of peers */
 	struct registry_federation *federation; /* in secret memory */
 	struct registry_counts counts;
 	uint64_t version;

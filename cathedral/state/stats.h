@@ -47,7 +47,7 @@
 	X(spi_learned, "SPIs learned from key exchanges")                                          \
 	X(identity_hits, "unknown identities found by their source address")                       \
 	X(identity_scans, "unknown identities searched among all devices")                         \
-	X(identity_found, "of these, found")
+	X(identity_found, "packets that waited for the search and whose identity was found")
 
 struct stats {
 	_Alignas(64) _Atomic uint64_t verdicts[VERDICT_COUNT];

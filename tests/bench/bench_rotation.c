@@ -35,7 +35,7 @@ main(void)
 	if (!aead_init())
 		return EXIT_FAILURE;
 	random_from_seed(&seed, 1);
-	r = rotors_create(devices, &seed);
+	r = rotors_create(devices, true, &seed);
 	rotors_run_s(r, SECONDS);
 	c = rotors_count(r);
 	searched = 100 * (double)c.searched / (double)c.rotations;

@@ -23,7 +23,7 @@ addresses_that_stay_need_no_search(void **state)
 
 	(void)state;
 	random_for_test(&seed);
-	r = rotors_create(DEVICES, &seed);
+	r = rotors_create(DEVICES, true, &seed);
 	rotors_run_s(r, 950);
 	c = rotors_count(r);
 	print_message("# %lu rotations: %lu found by their source, %lu searched for\n",
@@ -45,7 +45,7 @@ a_move_is_followed(void **state)
 
 	(void)state;
 	random_for_test(&seed);
-	r = rotors_create(DEVICES, &seed);
+	r = rotors_create(DEVICES, true, &seed);
 	rotors_run_s(r, 150);
 	rotors_move_all(r);
 	rotors_run_s(r, 251);
@@ -66,7 +66,7 @@ a_move_at_the_rotation_needs_a_search(void **state)
 
 	(void)state;
 	random_for_test(&seed);
-	r = rotors_create(DEVICES, &seed);
+	r = rotors_create(DEVICES, true, &seed);
 	rotors_run_s(r, 301);
 	rotors_move_all(r);
 	rotors_run_s(r, 100);

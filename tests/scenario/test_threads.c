@@ -88,9 +88,9 @@ scan(void *arg)
 	struct lookup what;
 
 	while (atomic_load(j->working) > 0) {
-		if (!lookups_next(j->site->lookups, &what, 5))
+		if (!lookups_next(j->site->lookups, &what, 1, 5))
 			continue;
-		pipeline_look_up(j->pipeline, &what, j->room, j->now);
+		pipeline_look_up(j->pipeline, &what, 1, j->room, j->now);
 		j->done++;
 	}
 	return NULL;

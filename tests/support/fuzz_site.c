@@ -325,11 +325,11 @@ fuzz_site_scan(struct fuzz_site *f)
 {
 	struct world *w = f->w;
 
-	while (lookups_next(f->c->site->lookups, &w->lookup, 0)) {
+	while (lookups_next(f->c->site->lookups, w->lookups, 1, 0)) {
 		uint64_t found = stats_get(&f->c->stats[1].identity_found);
-		bool moved = looked_up_moves(f, &w->lookup);
+		bool moved = looked_up_moves(f, w->lookups);
 
-		pipeline_look_up(f->c->pipelines[1], &w->lookup, &w->room[0], fuzz_site_now(f));
+		pipeline_look_up(f->c->pipelines[1], w->lookups, 1, &w->room[0], fuzz_site_now(f));
 		found = stats_get(&f->c->stats[1].identity_found) - found;
 		check_answers(f, &w->room[0], found, moved);
 	}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "tests/support/rotors.h"
 
+#include "cathedral/io/state_file.h"
+#include "cathedral/relay/bequest.h"
 #include "tests/support/crowd.h"
 #include "tools/device/device.h"
 
@@ -21,7 +23,7 @@
 struct rotors {
 	size_t count;
 	struct device *devices;
-	bool moved;
+	bool shrouded, moved;
 	struct random random;
 	uint64_t passed_ns;
 	size_t next; /* info in all; device next % count sends it */
@@ -77,32 +79,40 @@ device_ready(struct rotors *r, size_t n)
 	config.id.value = own;
 	config.tunnel = tunnel_between(own, (uint8_t)(PER_FLOCK + 1 - own));
 	config.no_ambry = true;
+	config.shroud = r->shrouded;
 	device_init(&r->devices[n], &config, &keys, &m);
 	device_add_cathedral(&r->devices[n], &r->site->options.listeners[0].main, 0);
 }
 
-struct rotors *
-rotors_create(size_t devices, struct random *r)
+static void
+open_site(struct rotors *r)
 {
 	struct site_options options = SITE_OPTIONS_DEFAULT;
-	struct rotors *all = have(calloc(1, sizeof(*all)));
 
-	random_split(&all->random, r);
 	options.listener_count = 1;
 	options.listeners[0] = (struct listener){
 		.main = endpoint_from_ipv4((uint8_t[]){ 203, 0, 113, 1 }, 4500),
-		.shrouded = true,
+		.shrouded = r->shrouded,
 	};
 	options.listeners[0].advertised = options.listeners[0].main;
+	r->site = have(site_create(&options,
+	    crowd_registry((r->count + PER_FLOCK - 1) / PER_FLOCK, PER_FLOCK, &r->random), 2,
+	    &r->random));
+	r->pipeline = have(pipeline_create(r->site, 0, &r->drain.sender, &r->stats, &r->random));
+	r->scanner = have(pipeline_create(r->site, 1, &r->drain.sender, &r->stats, &r->random));
+}
+
+struct rotors *
+rotors_create(size_t devices, bool shrouded, struct random *r)
+{
+	struct rotors *all = have(calloc(1, sizeof(*all)));
+
+	random_split(&all->random, r);
+	all->shrouded = shrouded;
 	all->count = devices;
 	all->devices = have(calloc(devices, sizeof(all->devices[0])));
-	all->site = have(site_create(
-	    &options, crowd_registry((devices + PER_FLOCK - 1) / PER_FLOCK, PER_FLOCK, r), 2, r));
 	drain_init(&all->drain);
-	all->pipeline =
-	    have(pipeline_create(all->site, 0, &all->drain.sender, &all->stats, &all->random));
-	all->scanner =
-	    have(pipeline_create(all->site, 1, &all->drain.sender, &all->stats, &all->random));
+	open_site(all);
 	all->batch = crowd_batch_create();
 	for (size_t n = 0; n < devices; n++)
 		device_ready(all, n);
@@ -154,6 +164,8 @@ put_info(struct rotors *r, struct packet *pkt)
 	pkt->from = address_of(r, n);
 	pkt->listener = 0;
 	pkt->nat_port = false;
+	if (!r->shrouded)
+		return;
 	if (until == 0)
 		introduce(r, d, &pkt->from);
 	else if (until != d->seed_id_until_ns)
@@ -164,11 +176,12 @@ put_info(struct rotors *r, struct packet *pkt)
 static void
 search(struct rotors *r)
 {
-	static struct lookup what;
+	static struct lookup what[LOOKUPS_TOGETHER];
 	static struct packet room;
+	size_t count;
 
-	while (lookups_next(r->site->lookups, &what, 0))
-		pipeline_look_up(r->scanner, &what, &room, moment(r));
+	while ((count = lookups_next(r->site->lookups, what, LOOKUPS_TOGETHER, 0)) > 0)
+		pipeline_look_up(r->scanner, what, count, &room, moment(r));
 }
 
 static bool
@@ -192,6 +205,97 @@ rotors_run_s(struct rotors *r, uint64_t seconds)
 		site_sweep(r->site, moment(r).mono_ns);
 		r->passed_ns += TICK_NS;
 	}
+}
+
+/* ---- started again ---- */
+
+struct takeover {
+	struct heir heir;
+	struct instant now;
+};
+
+static bool
+take(void *arg, const uint8_t *bytes, size_t len)
+{
+	struct takeover *to = arg;
+	struct cursor c = cursor_over(bytes, len);
+	struct frame f;
+	struct fault why;
+
+	return frame_take(&f, &c) && heir_take(&to->heir, &f, to->now, &why);
+}
+
+static bool
+hand_over(struct site *from, struct rotors *r)
+{
+	struct takeover to = { heir_of(r->site), moment(r) };
+	const struct bequest_sink sink = { take, &to };
+	struct bequest *b = bequest_create(from, &sink, true);
+	struct bequest_counts counts = { 0 };
+	bool ok = b != NULL && bequest_write(b, moment(r), &counts);
+
+	bequest_destroy(b);
+	return ok;
+}
+
+static void
+pass(struct rotors *r, uint64_t seconds)
+{
+	r->passed_ns += seconds * NS_PER_S;
+	while (is_due(r))
+		r->next++;
+}
+
+uint64_t
+rotors_restart(struct rotors *r, enum rotors_left left, uint64_t pause_s, const char *path)
+{
+	struct site *before = r->site;
+	struct bequest_counts counts;
+	struct fault why = { "what was told is wrong" };
+	uint64_t start_ns;
+	bool ok = true;
+
+	if (left == ROTORS_FILE)
+		ok = state_file_write(path, before, moment(r), &counts, &why);
+	pipeline_destroy(r->pipeline);
+	pipeline_destroy(r->scanner);
+	pass(r, pause_s);
+	open_site(r);
+	start_ns = clock_thread_cpu_ns();
+	if (left == ROTORS_FILE)
+		ok = ok && state_file_read(path, r->site, moment(r), &counts, &why) == STATE_READ;
+	if (left == ROTORS_TOLD)
+		ok = hand_over(before, r);
+	if (!ok) {
+		fprintf(stderr, "%s\n", why.text);
+		abort();
+	}
+	start_ns = clock_thread_cpu_ns() - start_ns;
+	site_destroy(before);
+	return start_ns;
+}
+
+struct rotors_return
+rotors_come_back(struct rotors *r, size_t devices)
+{
+	struct rotors_return took = { 0 };
+
+	for (size_t sent = 0; sent < devices;) {
+		uint64_t before_ns, between_ns;
+		size_t n = 0;
+
+		while (n < PIPELINE_BATCH && sent < devices) {
+			put_info(r, r->batch->at[n++]);
+			sent++;
+		}
+		before_ns = clock_thread_cpu_ns();
+		pipeline_run(r->pipeline, r->batch->at, n, moment(r));
+		between_ns = clock_thread_cpu_ns();
+		search(r);
+		took.worker_ns += between_ns - before_ns;
+		took.scanner_ns += clock_thread_cpu_ns() - between_ns;
+	}
+	return took;
 }
 
 struct rotors_count

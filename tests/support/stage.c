@@ -176,8 +176,8 @@ stage_look_up(struct stage *s)
 	static struct packet room;
 	size_t count = 0;
 
-	while (lookups_next(s->site->lookups, &what, 0)) {
-		pipeline_look_up(s->scanner, &what, &room, s->now);
+	while (lookups_next(s->site->lookups, &what, 1, 0)) {
+		pipeline_look_up(s->scanner, &what, 1, &room, s->now);
 		count++;
 	}
 	return count;

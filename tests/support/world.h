@@ -158,7 +158,7 @@ struct world {
 	size_t flight_count, flight_room;
 	uint64_t order;
 	struct packet *room; /* for a batch */
-	struct lookup lookup;
+	struct lookup lookups[LOOKUPS_TOGETHER];
 
 	struct world_datum *data;
 	size_t data_count, data_room;

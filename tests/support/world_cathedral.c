@@ -313,11 +313,13 @@ world_cathedral_timers(struct world *w, unsigned cathedral)
 {
 	struct world_cathedral *c = &w->cathedrals[cathedral];
 	struct instant now = world_cathedral_now(w, cathedral);
+	size_t count;
 
 	if (!c->scanner_rests && w->now_ns >= c->scan_due_ns) {
 		c->scan_due_ns = UINT64_MAX;
-		while (lookups_next(c->site->lookups, &w->lookup, 0))
-			pipeline_look_up(scanner_of(c), &w->lookup, &w->room[0], now);
+		while (
+		    (count = lookups_next(c->site->lookups, w->lookups, LOOKUPS_TOGETHER, 0)) > 0)
+			pipeline_look_up(scanner_of(c), w->lookups, count, &w->room[0], now);
 		check_verdicts(w, cathedral, 0, 0);
 	}
 	if (c->site->egress != NULL)

@@ -438,6 +438,37 @@ told_p2p(unsigned n, const struct actor *who, bool usable)
 	return told(n, who, &o);
 }
 
+/* Its cathedral died, and it comes here: nobody searches for it. */
+static void
+a_device_is_known_by_where_it_is_said_to_be(void **state)
+{
+	(void)state;
+	cast();
+	told_info(0, &one);
+	assert_int_equal(told_p2p(0, &one, false), VERDICT_CONSUMED);
+	one.at = endpoint_from_ipv4((const uint8_t[]){ 198, 51, 100, 7 }, 777);
+	assert_int_equal(stage_info(&s, &one), VERDICT_CONSUMED);
+	one.at.port = 778; /* of another process, or through a NAT that draws ports */
+	one.d.seed_id_until_ns = 0;
+	assert_int_equal(stage_info(&s, &one), VERDICT_CONSUMED);
+	assert_int_equal(stats_get(&s.stats.identity_hits), 2);
+	one.at.ip[15]++;
+	one.d.seed_id_until_ns = 0;
+	assert_int_equal(stage_info(&s, &one), VERDICT_DROP_UNKNOWN_IDENTITY);
+}
+
+/* Without p2p_sync nobody says where devices are, or is believed. */
+static void
+without_sync_it_has_to_be_searched_for(void **state)
+{
+	(void)state;
+	cast();
+	told_info(0, &one);
+	assert_int_equal(told_p2p(0, &one, false), VERDICT_CONSUMED);
+	one.at = endpoint_from_ipv4((const uint8_t[]){ 198, 51, 100, 7 }, 777);
+	assert_int_equal(stage_info(&s, &one), VERDICT_DROP_UNKNOWN_IDENTITY);
+}
+
 static void
 p2p_is_believed_about_what_is_far(void **state)
 {
@@ -596,6 +627,8 @@ main(void)
 		TEST(what_is_wrong_is_refused_and_counted, open_clear),
 		TEST(a_repeat_is_refused, open_clear),
 		TEST(a_cathedral_is_no_device, open_clear),
+		TEST(a_device_is_known_by_where_it_is_said_to_be, open_shrouded),
+		TEST(without_sync_it_has_to_be_searched_for, open_without_sync),
 		TEST(p2p_is_believed_about_what_is_far, open_shrouded),
 		TEST(without_sync_p2p_is_not_believed, open_without_sync),
 		TEST(data_goes_by_way_of_the_other, open_clear),

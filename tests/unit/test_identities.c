@@ -210,7 +210,9 @@ hints(struct identities *c, struct endpoint from)
 {
 	static char text[IDENTITY_HINTS_MAX + 1];
 	struct identity ret[IDENTITY_HINTS_MAX];
-	size_t count = identities_hints(c, &from, ret);
+	size_t count = identities_hints_near(c, &from, ret);
+
+	count = identities_hints_around(c, &from, ret, count);
 
 	assert_true(count <= IDENTITY_HINTS_MAX);
 	for (size_t n = 0; n < count; n++)
@@ -280,7 +282,8 @@ a_pair_is_a_hint_of_its_own(void **state)
 	x.other.value = 0x123400;
 	identities_prove(c, id.bytes, &w, &from, T0);
 	identities_prove(c, other.bytes, &x, &from, T0);
-	assert_int_equal(identities_hints(c, &from, ret), 2);
+	assert_int_equal(identities_hints_near(c, &from, ret), 2);
+	assert_int_equal(identities_hints_around(c, &from, ret, 2), 2);
 	assert_memory_equal(&ret[0], &w, sizeof(w));
 	assert_memory_equal(&ret[1], &x, sizeof(x));
 	identities_destroy(c);
@@ -310,6 +313,77 @@ hints_stay_bounded_and_expire(void **state)
 	identities_destroy(c);
 }
 
+/* What is only said of a device may take room that is free, not another's. */
+static void
+what_is_said_evicts_nobody(void **state)
+{
+	struct identities *c = make(256, 1u << 20);
+	struct identity said = who(2);
+	unsigned before = 0, after = 0;
+
+	(void)state;
+	identities_expect(c, &said, &(struct endpoint){ .port = 9 }, T0);
+	assert_string_equal(hints(c, (struct endpoint){ .port = 10 }), "b");
+	for (unsigned n = 0; n < 20000; n++)
+		heard(c, 'a', at((uint8_t)n, (uint16_t)(1 + n)));
+	for (unsigned n = 0; n < 256; n++)
+		before += *hints(c, at((uint8_t)n, 0)) == 'a';
+	for (unsigned n = 0; n < 20000; n++) {
+		const struct endpoint from =
+		    endpoint_from_ipv4((uint8_t[]){ 198, 51, (uint8_t)(n >> 8), (uint8_t)n }, 1);
+
+		identities_expect(c, &said, &from, T0);
+	}
+	for (unsigned n = 0; n < 256; n++)
+		after += *hints(c, at((uint8_t)n, 0)) == 'a';
+	assert_true(before > 100);
+	assert_int_equal(after, before);
+	identities_destroy(c);
+}
+
+/* ---- what is left to another ---- */
+
+struct move {
+	struct identities *to;
+	uint64_t now_ns;
+};
+
+static void
+give(const struct identity_record *record, void *arg)
+{
+	const struct move *m = arg;
+
+	(void)identities_restore(m->to, record, m->now_ns);
+}
+
+static bool
+go_on(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
+/* What is restored lives as long as it would have lived where it was. */
+static void
+what_is_left_keeps_its_age(void **state)
+{
+	struct identities *c = make(1000, 10);
+	struct shown id = fresh();
+
+	(void)state;
+	prove(c, &id, 1, at(1, 100), T0);
+	for (unsigned s = 0; s <= 640; s += 10) {
+		struct move m = { make(1000, 10), T0 + s * NS_PER_S };
+
+		assert_true(identities_changed(c, 0, give, go_on, &m));
+		assert_int_equal(found(m.to, &id, m.now_ns), s < 330 ? 1 : 0);
+		assert_string_equal(hints(m.to, at(1, 100)), s < 630 ? "a" : "");
+		assert_string_equal(hints(m.to, at(1, 999)), s < 630 ? "a" : "");
+		identities_destroy(m.to);
+	}
+	identities_destroy(c);
+}
+
 int
 main(void)
 {
@@ -324,6 +398,8 @@ main(void)
 		cmocka_unit_test(hints_have_a_fixed_number_of_places),
 		cmocka_unit_test(a_pair_is_a_hint_of_its_own),
 		cmocka_unit_test(hints_stay_bounded_and_expire),
+		cmocka_unit_test(what_is_said_evicts_nobody),
+		cmocka_unit_test(what_is_left_keeps_its_age),
 	};
 
 	random_for_test(&randomness);

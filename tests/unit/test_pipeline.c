@@ -89,6 +89,67 @@ a_stranger_is_searched_and_not_found(void **state)
 	assert_int_equal(stage_give(&s, &in), VERDICT_DROP_UNKNOWN_IDENTITY); /* not remembered */
 }
 
+/* Two processes of a device wait; the first that is found is a hint to the second. */
+static void
+what_became_known_meanwhile_is_not_searched(void **state)
+{
+	struct actor again;
+
+	(void)state;
+	one = stage_actor(&s, &s.a[0], a, a, 2, 1);
+	again = stage_actor(&s, &s.a[0], a, a, 3, 1);
+	again.at.port = (uint16_t)(one.at.port + 1);
+	assert_int_equal(stage_info(&s, &one), VERDICT_DROP_UNKNOWN_IDENTITY);
+	while (stage_info(&s, &again) == VERDICT_DROP_IDENTITY_BUDGET)
+		again.d.seed_id_until_ns = 0; /* by chance it had the same place */
+	assert_int_equal(stage_look_up(&s), 2);
+	assert_int_equal(stats_get(&s.scanner_stats.identity_scans), 1);
+	assert_int_equal(stats_get(&s.scanner_stats.identity_hits), 1);
+	assert_int_equal(stats_get(&s.scanner_stats.identity_found), 2);
+	assert_int_equal(stats_get(&s.scanner_stats.verdicts[VERDICT_CONSUMED]), 2);
+}
+
+/*
+ * Strangers who pretend to be where a device is, at all its ports but its own: they use up the
+ * guesses at that address, and still the device is found by its port, or if that changed by the
+ * search.
+ */
+static void
+a_flood_from_its_address_does_not_keep_a_device_out(void **state)
+{
+	uint8_t bytes[700];
+	struct arrival in = { .listener = 1, .bytes = bytes, .len = sizeof(bytes) };
+	uint64_t scans;
+
+	(void)state;
+	one = stage_actor(&s, &s.a[0], a, a, 2, 1);
+	stage_info(&s, &one);
+	stage_look_up(&s);
+	in.from = one.at;
+	for (unsigned n = 0; n < 5000; n++) {
+		random_bytes(&s.random, bytes, sizeof(bytes));
+		in.from.port = (uint16_t)(2000 + n);
+		stage_give(&s, &in);
+	}
+	stage_look_up(&s);
+	scans = stats_get(&s.scanner_stats.identity_scans);
+	one.d.seed_id_until_ns = 0;
+	assert_int_equal(stage_info(&s, &one), VERDICT_CONSUMED);
+	one.d.seed_id_until_ns = 0;
+	one.at.port = 1999;
+	assert_int_equal(stage_info(&s, &one), VERDICT_DROP_UNKNOWN_IDENTITY);
+	assert_int_equal(stage_look_up(&s), 1);
+	assert_int_equal(stage_info(&s, &one), VERDICT_CONSUMED);
+	/* The scanner has guesses of its own, so it did not even search. */
+	assert_int_equal(stats_get(&s.scanner_stats.identity_scans), scans);
+
+	/* Guesses come back with time. */
+	stage_pass(&s, NS_PER_S);
+	one.d.seed_id_until_ns = 0;
+	one.at.port = 1998;
+	assert_int_equal(stage_info(&s, &one), VERDICT_CONSUMED);
+}
+
 /* A flood from one source makes the scanner work on a few at a time; others still get through. */
 static void
 a_flood_does_not_keep_others_out(void **state)
@@ -434,6 +495,8 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		ON_STAGE(an_unknown_identity_is_found_by_the_scanner),
 		ON_STAGE(a_stranger_is_searched_and_not_found),
+		ON_STAGE(what_became_known_meanwhile_is_not_searched),
+		ON_STAGE(a_flood_from_its_address_does_not_keep_a_device_out),
 		ON_STAGE(a_flood_does_not_keep_others_out),
 		ON_STAGE(the_next_identity_is_found_by_its_source),
 		ON_STAGE(only_offers_prove_an_identity),

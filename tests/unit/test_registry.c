@@ -361,6 +361,48 @@ peers_keep_what_is_counted_about_them(void **state)
 	registry_free(next);
 }
 
+/* However many there are, and however alike their addresses. */
+static void
+every_peer_is_found_by_its_address(void **state)
+{
+	enum { MOST = 300 };
+	static struct registry_peer peers[MOST];
+
+	(void)state;
+	for (size_t count = 1; count <= MOST; count += 1 + count / 4) {
+		struct registry *r = registry_empty(hash_key_new(&randomness)), *copy;
+		uint8_t kind = (uint8_t)random_below(&randomness, 3);
+		struct endpoint none;
+
+		memset(peers, 0, sizeof(peers));
+		for (size_t n = 0; n < count; n++) {
+			const uint8_t ip[4] = { 192, 0, 2, kind == 0 ? (uint8_t)n : 1 };
+
+			peers[n].at = endpoint_from_ipv4(ip, (uint16_t)(4500 + n));
+			if (kind == 2)
+				peers[n].at.ip[n % 8] = (uint8_t)n;
+		}
+		assert_true(registry_set_peers(r, peers, count, NULL));
+		copy = registry_copy(r);
+		assert_non_null(copy);
+		for (size_t n = 0; n < count; n++) {
+			const struct registry_peer *found = registry_peer_at(r, &peers[n].at);
+
+			assert_non_null(found);
+			assert_true(endpoint_equal(&found->at, &peers[n].at));
+			found = registry_peer_at(copy, &peers[n].at);
+			assert_true(found != NULL && endpoint_equal(&found->at, &peers[n].at));
+		}
+		for (size_t n = 0; n < 1000; n++) {
+			none = peers[n % count].at;
+			none.port = (uint16_t)(5000 + n);
+			assert_null(registry_peer_at(r, &none));
+		}
+		registry_free(r);
+		registry_free(copy);
+	}
+}
+
 /* ---- ambries ---- */
 
 static bool
@@ -493,6 +535,7 @@ main(void)
 		cmocka_unit_test(a_registry_may_be_empty),
 		cmocka_unit_test(many_flocks_are_all_found),
 		cmocka_unit_test(peers_keep_what_is_counted_about_them),
+		cmocka_unit_test(every_peer_is_found_by_its_address),
 		cmocka_unit_test(a_flock_keeps_the_ambries_of_its_devices),
 		cmocka_unit_test(a_pair_keeps_the_ambries_of_both),
 		cmocka_unit_test(a_wrong_bundle_is_refused_and_changes_nothing),

@@ -75,6 +75,17 @@ test_the_share_is_kept(void **state)
 	}
 }
 
+static void
+test_what_was_of_use_is_not_counted(void **state)
+{
+	(void)state;
+	assert_int_equal(budget_in_vain(800, 8, 0), 800);
+	assert_int_equal(budget_in_vain(800, 8, 3), 500);
+	assert_int_equal(budget_in_vain(800, 8, 8), 0);
+	assert_int_equal(budget_in_vain(800, 1, 0), 800);
+	assert_int_equal(budget_in_vain(800, 1, 1), 0);
+}
+
 int
 main(void)
 {
@@ -83,6 +94,7 @@ main(void)
 		cmocka_unit_test(test_what_was_overdrawn_is_waited_for),
 		cmocka_unit_test(test_no_more_than_the_burst_is_saved),
 		cmocka_unit_test(test_the_share_is_kept),
+		cmocka_unit_test(test_what_was_of_use_is_not_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

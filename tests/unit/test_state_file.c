@@ -113,12 +113,31 @@ test_old_ones_are_left_alone(void **state)
 
 	assert_int_equal(read_at(f, later, &why), STATE_NONE);
 	write_state(f);
-	later.mono_ns += ENTRY_TTL_NS + NS_PER_S;
-	later.wall_s += 121;
+	later.mono_ns += IDENTITY_HINT_TTL_NS + NS_PER_S;
+	later.wall_s += 631;
 	assert_int_equal(read_at(f, later, &why), STATE_OLD);
 	assert_int_equal(tunnels_count(f->next.site->tunnels), 0);
 	later.mono_ns = 1; /* another start of the machine */
 	assert_int_equal(read_at(f, later, &why), STATE_WRONG);
+}
+
+/* Who was where is known for longer than tunnels live: it finds those who come back. */
+static void
+test_after_a_long_pause_hints_are_left(void **state)
+{
+	struct fixture *f = *state;
+	struct instant later = clock_now();
+	struct fault why = { "" };
+
+	write_state(f);
+	later.mono_ns += 400 * NS_PER_S;
+	later.wall_s += 400;
+	assert_int_equal(read_at(f, later, &why), STATE_READ);
+	assert_int_equal(tunnels_count(f->next.site->tunnels), 0);
+	assert_int_equal(liturgies_count(f->next.site->liturgies), 0);
+	assert_int_equal(identities_count(f->next.site->identities), 0);
+	/* Of two hundred; some may have had one address. */
+	assert_in_range(f->counts.identities, 390, 400);
 }
 
 static void
@@ -174,6 +193,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_it_comes_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_old_ones_are_left_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_after_a_long_pause_hints_are_left, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parts_of_one_are_noticed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_whose_it_is_matters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_where_it_cannot_be_written, setup, teardown),

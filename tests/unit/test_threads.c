@@ -191,9 +191,9 @@ scan(void *arg)
 	struct scanner *c = arg;
 
 	while (!lookups_stopped(site->lookups)) {
-		if (!lookups_next(site->lookups, &c->lookup, 10))
+		if (!lookups_next(site->lookups, &c->lookup, 1, 10))
 			continue;
-		pipeline_look_up(c->pipeline, &c->lookup, &c->packet, clock_now());
+		pipeline_look_up(c->pipeline, &c->lookup, 1, &c->packet, clock_now());
 		c->taken++;
 	}
 	return NULL;
