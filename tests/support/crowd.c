@@ -119,7 +119,8 @@ know(struct site *site, struct flock_id flock, uint8_t own, struct place place, 
 struct endpoint
 crowd_second_at(const struct crowd_places *places, size_t flock)
 {
-	const uint8_t ip[4] = { 127, 1, (uint8_t)(flock >> 8), (uint8_t)flock };
+	const uint8_t ip[4] = { 127, (uint8_t)(1 + (flock >> 16)), (uint8_t)(flock >> 8),
+		(uint8_t)flock };
 
 	return places->apart ? endpoint_from_ipv4(ip, places->second.port) : places->second;
 }
