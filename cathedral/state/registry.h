@@ -55,13 +55,15 @@ struct registry_ambries {
 };
 
 struct registry_flock {
-	struct flock_id id;  /* base */
 	unsigned references; /* as all of them: the main thread's */
 	struct registry_ambries ambries;
 	size_t device_count;
-	size_t kek_end;  /* above the highest KEK number */
-	uint8_t *by_kek; /* KEK number -> index + 1 into devices, 0: none; behind them */
-	struct registry_device devices[]; /* sorted by id; in secret memory */
+
+	/* What packets look at, in a line of the cache with the first of the devices. */
+	struct flock_id id;              /* base */
+	struct registry_device *devices; /* sorted by id; behind this, in secret memory */
+	size_t kek_end;                  /* above the highest KEK number */
+	uint8_t by_kek[];                /* KEK number -> index + 1 into devices, 0: none */
 };
 
 /* The device with this KEK number, or NULL. */

@@ -28,10 +28,19 @@ by_id(const void *a, const void *b)
 	return (x->id.value > y->id.value) - (x->id.value < y->id.value);
 }
 
+/* Where its devices begin. */
+static size_t
+devices_at(size_t kek_end)
+{
+	size_t align = _Alignof(struct registry_device);
+
+	return (sizeof(struct registry_flock) + kek_end + align - 1) & ~(align - 1);
+}
+
 static size_t
 flock_bytes(size_t devices, size_t kek_end)
 {
-	return sizeof(struct registry_flock) + devices * sizeof(struct registry_device) + kek_end;
+	return devices_at(kek_end) + devices * sizeof(struct registry_device);
 }
 
 static size_t
@@ -77,7 +86,7 @@ registry_flock_create(struct flock_id id, const struct registry_spec_device *dev
 	f->references = 1;
 	f->device_count = count;
 	f->kek_end = kek_end;
-	f->by_kek = (uint8_t *)&f->devices[count];
+	f->devices = (void *)((uint8_t *)f + devices_at(kek_end));
 	for (size_t n = 0; n < count; n++) {
 		f->devices[n].id = devices[n].id;
 		f->devices[n].kek_number = devices[n].kek_number;
