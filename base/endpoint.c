@@ -99,9 +99,8 @@ endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage *to)
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(e->port) };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(e->port) };
 
-	memset(to, 0, sizeof(*to));
 	if (endpoint_is_ipv4(e)) {
-		endpoint_ipv4(e, (uint8_t *)&v4.sin_addr.s_addr);
+		memcpy(&v4.sin_addr, e->ip + sizeof(mapped_prefix), sizeof(v4.sin_addr));
 		memcpy(to, &v4, sizeof(v4));
 		return sizeof(v4);
 	}

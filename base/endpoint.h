@@ -38,7 +38,7 @@ void endpoint_source(const struct endpoint *e, uint8_t source[static 16]);
 /* From what the kernel wrote; false for other families. */
 bool endpoint_from_sockaddr(struct endpoint *ret, const struct sockaddr_storage *from);
 
-/* For the kernel: AF_INET for IPv4, else AF_INET6.  Returns the length. */
+/* For the kernel: AF_INET for IPv4, else AF_INET6.  Returns how many bytes it wrote. */
 socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage *to);
 
 /* "192.0.2.1:4500", "[2001:db8::1]:4500"; names are not resolved. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/seeded_hash.h"
 
+#include <endian.h>
 #include <sodium.h>
+#include <string.h>
 
 _Static_assert(sizeof(struct hash_key) == crypto_shorthash_KEYBYTES, "SipHash-2-4 key");
 _Static_assert(sizeof(struct hash_key) == crypto_shorthash_siphashx24_KEYBYTES, "128-bit key");
+_Static_assert(crypto_shorthash_BYTES == sizeof(uint64_t), "64-bit hash");
 _Static_assert(crypto_shorthash_siphashx24_BYTES == 16, "128-bit hash");
 
 struct hash_key
@@ -20,12 +23,11 @@ uint64_t
 seeded_hash(const struct hash_key *key, const void *data, size_t len)
 {
 	uint8_t out[crypto_shorthash_BYTES];
-	uint64_t hash = 0;
+	uint64_t hash;
 
 	crypto_shorthash(out, data, len, key->bytes);
-	for (size_t i = 0; i < sizeof(out); i++)
-		hash |= (uint64_t)out[i] << (8 * i);
-	return hash;
+	memcpy(&hash, out, sizeof(hash));
+	return le64toh(hash);
 }
 
 void

@@ -29,7 +29,7 @@ struct batch_sender {
 	size_t listener;
 	struct runs runs;
 	struct mmsghdr messages[OUTBOX_MAX];
-	struct iovec vectors[OUTBOX_MAX]; /* one for each packet: none is copied */
+	struct iovec vectors[OUTBOX_MAX]; /* one for each packet at most: none is copied */
 	struct sockaddr_storage to[OUTBOX_MAX];
 	union control controls[OUTBOX_MAX];
 };
@@ -50,15 +50,31 @@ say_segment(struct msghdr *m, union control *control, size_t segment)
 	memcpy(CMSG_DATA(c), &bytes, sizeof(bytes));
 }
 
+/*
+ * The pieces that a run lies in, which the kernel goes through one by one: packets that were
+ * received as one message still lie one behind the other.  Returns how many.
+ */
+static size_t
+gather(struct iovec *pieces, struct packet *const *packets, size_t count)
+{
+	size_t made = 0;
+
+	for (size_t n = 0; n < count; n++) {
+		const struct packet *pkt = packets[n];
+
+		if (n > 0 && pkt->head == packets[n - 1]->head + packets[n - 1]->len)
+			pieces[made - 1].iov_len += pkt->len;
+		else
+			pieces[made++] = (struct iovec){ pkt->head, pkt->len };
+	}
+	return made;
+}
+
 static void
 make_messages(struct batch_sender *s)
 {
 	const struct runs *r = &s->runs;
 
-	for (size_t n = 0; n < r->packets; n++) {
-		s->vectors[n].iov_base = r->order[n]->head;
-		s->vectors[n].iov_len = r->order[n]->len;
-	}
 	for (size_t n = 0; n < r->count; n++) {
 		const struct run *run = &r->runs[n];
 		struct msghdr *m = &s->messages[n].msg_hdr;
@@ -66,7 +82,7 @@ make_messages(struct batch_sender *s)
 		m->msg_name = &s->to[n];
 		m->msg_namelen = endpoint_to_sockaddr(&r->order[run->first]->to, &s->to[n]);
 		m->msg_iov = &s->vectors[run->first];
-		m->msg_iovlen = run->count;
+		m->msg_iovlen = gather(m->msg_iov, &r->order[run->first], run->count);
 		m->msg_control = NULL;
 		m->msg_controllen = 0;
 		if (run->count > 1)
@@ -89,7 +105,10 @@ send_singly(struct batch_sender *s, size_t number)
 	m.msg_controllen = 0;
 	m.msg_iovlen = 1;
 	for (size_t n = 0; n < run->count; n++) {
-		m.msg_iov = &s->vectors[run->first + n];
+		const struct packet *pkt = s->runs.order[run->first + n];
+		struct iovec whole = { pkt->head, pkt->len };
+
+		m.msg_iov = &whole;
 		do {
 			len = sendmsg(s->pairs[s->listener].main, &m, MSG_DONTWAIT);
 		} while (len == -1 && errno == EINTR);

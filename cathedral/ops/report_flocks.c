@@ -88,8 +88,10 @@ json_devices(const struct registry_flock *f)
 	json_t *list = json_array();
 
 	for (unsigned n = KEK_NUMBER_MIN; n <= KEK_NUMBER_MAX; n++) {
-		if (f->by_kek[n] != 0)
-			json_array_append_new(list, json_device(&f->devices[f->by_kek[n] - 1]));
+		const struct registry_device *d = registry_flock_by_kek(f, (uint8_t)n);
+
+		if (d != NULL)
+			json_array_append_new(list, json_device(d));
 	}
 	return list;
 }

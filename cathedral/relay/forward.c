@@ -4,32 +4,31 @@
 #include "cathedral/relay/turns.h"
 #include "protocol/wire/header.h"
 
-/* The two ends of what is relayed, and where each of them is kept. */
-struct ends {
-	struct party sender, receiver;
-	struct tunnel_key sender_key, receiver_key;
-};
+#include <string.h>
 
-/* receiver_tunnel: as the receiver names the tunnel.  False: the two may not talk. */
-static bool
-ends_find(const struct pipeline *p, struct flock_id src, struct flock_id dst,
-    struct tunnel_id receiver_tunnel, struct ends *ret)
+/* receiver_tunnel: as the receiver names the tunnel.  NULL: the two may not talk. */
+static const struct ends *
+ends_find(
+    struct pipeline *p, struct flock_id src, struct flock_id dst, struct tunnel_id receiver_tunnel)
 {
-	ret->receiver_key = tunnel_key(dst, src, receiver_tunnel);
-	ret->sender_key = tunnel_key_reverse(ret->receiver_key);
-	return registry_party_by_kek(
-		   p->registry, dst, src, tunnel_own(receiver_tunnel), &ret->receiver) &&
-	       registry_party_by_kek(
-		   p->registry, src, dst, tunnel_peer(receiver_tunnel), &ret->sender);
+	struct tunnel_key key = tunnel_key(dst, src, receiver_tunnel);
+	struct ends *e = &p->ends;
+
+	if (e->known && memcmp(&key, &e->receiver_key, sizeof(key)) == 0)
+		return e;
+	e->receiver_key = key;
+	e->sender_key = tunnel_key_reverse(key);
+	e->known = registry_parties(p->registry, src, dst, receiver_tunnel, &e->of);
+	return e->known ? e : NULL;
 }
 
 /* A shroud proves the device; it must be the very end that the packet says it comes from. */
 static bool
 shroud_proves(const struct packet *pkt, const struct ends *e)
 {
-	return flock_equal(pkt->who.own, e->sender.flock->id) &&
-	       flock_equal(pkt->who.other, e->receiver.flock->id) &&
-	       pkt->who.device.value == e->sender.device->id.value;
+	return flock_equal(pkt->who.own, e->of.sender.flock->id) &&
+	       flock_equal(pkt->who.other, e->of.receiver.flock->id) &&
+	       pkt->who.device.value == e->of.sender.device->id.value;
 }
 
 static bool
@@ -41,7 +40,7 @@ sender_is_right(struct pipeline *p, const struct packet *pkt, const struct ends 
 		return shroud_proves(pkt, e);
 	if (!p->site->options.sender_check)
 		return true;
-	return tunnels_is_at(p->site->tunnels, &e->sender_key, e->sender.device->id, &pkt->from,
+	return tunnels_is_at(p->site->tunnels, &e->sender_key, e->of.sender.device->id, &pkt->from,
 	    pkt->listener, p->now.mono_ns);
 }
 
@@ -61,7 +60,7 @@ send_on(
 	pkt->to_mask = NULL;
 	if (shrouded)
 		pkt->to_mask = route->federated ? &registry_federation(p->registry)->mask
-						: &e->receiver.shroud->mask;
+						: &e->of.receiver.shroud->mask;
 	if (p->turns != NULL && turns_wait(p, pkt, &e->receiver_key, route->federated))
 		return VERDICT_QUEUED;
 	stats_add(&p->stats->relayed_bytes, pkt->len);
@@ -74,18 +73,21 @@ forward_data(struct pipeline *p, struct packet *pkt)
 {
 	struct data_header h;
 	struct tunnel_route route;
-	struct ends e;
+	const struct registry_device *receiver;
+	const struct ends *e;
 
 	if (!data_header_decode(&h, pkt->head, pkt->len))
 		return VERDICT_DROP_SIZE;
-	if (!ends_find(p, h.flock_src, h.flock_dst, spi_tunnel(h.spi), &e))
+	e = ends_find(p, h.flock_src, h.flock_dst, spi_tunnel(h.spi));
+	if (e == NULL)
 		return VERDICT_DROP_NOT_ALLOWED;
-	if (!sender_is_right(p, pkt, &e))
+	if (!sender_is_right(p, pkt, e))
 		return VERDICT_DROP_SENDER;
-	switch (tunnels_route(p->site->tunnels, &e.receiver_key, e.receiver.device->id, h.spi,
-	    e.receiver.device->mbit, pkt->len, p->now.mono_ns, &route)) {
+	receiver = e->of.receiver.device;
+	switch (tunnels_route(p->site->tunnels, &e->receiver_key, receiver->id, h.spi,
+	    receiver->mbit, pkt->len, p->now.mono_ns, &route)) {
 	case ROUTE_OK:
-		return send_on(p, pkt, &e, &route);
+		return send_on(p, pkt, e, &route);
 	case ROUTE_ABSENT:
 		return VERDICT_DROP_NO_TUNNEL;
 	case ROUTE_SPI:
@@ -141,7 +143,7 @@ sacrament_learn(struct pipeline *p, const struct packet *pkt, const struct ends 
 		.now_ns = p->now.mono_ns,
 	};
 
-	if (tunnels_change(p->site->tunnels, &e->sender_key, e->sender.device->id, false,
+	if (tunnels_change(p->site->tunnels, &e->sender_key, e->of.sender.device->id, false,
 		p->now.mono_ns, learn_change, &l) != TUNNELS_OK)
 		return VERDICT_DROP_NO_TUNNEL;
 	if (l.wrong_sender)
@@ -156,21 +158,22 @@ forward_sacrament(struct pipeline *p, struct packet *pkt)
 	struct sacrament_header h;
 	struct tunnel reverse;
 	struct tunnel_route route;
-	struct ends e;
+	const struct ends *e;
 	enum verdict v;
 
 	if (!sacrament_header_decode(&h, pkt->head, pkt->len))
 		return VERDICT_DROP_SIZE;
-	if (!ends_find(p, h.flock_src, h.flock_dst, tunnel_reverse(spi_tunnel(h.spi)), &e))
+	e = ends_find(p, h.flock_src, h.flock_dst, tunnel_reverse(spi_tunnel(h.spi)));
+	if (e == NULL)
 		return VERDICT_DROP_NOT_ALLOWED;
-	if (pkt->peer == NULL && pkt->shrouded && !shroud_proves(pkt, &e))
+	if (pkt->peer == NULL && pkt->shrouded && !shroud_proves(pkt, e))
 		return VERDICT_DROP_SENDER;
-	if (!tunnels_find(p->site->tunnels, &e.receiver_key, p->now.mono_ns, &reverse) ||
-	    reverse.device.value != e.receiver.device->id.value)
+	if (!tunnels_find(p->site->tunnels, &e->receiver_key, p->now.mono_ns, &reverse) ||
+	    reverse.device.value != e->of.receiver.device->id.value)
 		return VERDICT_DROP_NO_TUNNEL;
-	v = sacrament_learn(p, pkt, &e, h.spi);
+	v = sacrament_learn(p, pkt, e, h.spi);
 	if (v != VERDICT_RELAYED)
 		return v;
 	route = (struct tunnel_route){ reverse.at, reverse.listener, reverse.federated };
-	return send_on(p, pkt, &e, &route);
+	return send_on(p, pkt, e, &route);
 }

@@ -134,6 +134,7 @@ begin(struct pipeline *p, struct instant now)
 	p->now = now;
 	p->registry = publish_enter(p->site->publish, p->slot);
 	p->last.mask = NULL;
+	p->ends.known = false;
 }
 
 static void

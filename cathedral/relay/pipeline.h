@@ -24,6 +24,13 @@
 struct letters;
 struct turns;
 
+/* The two ends of what is relayed, and where each of them is kept. */
+struct ends {
+	bool known;
+	struct parties of;
+	struct tunnel_key sender_key, receiver_key;
+};
+
 struct pipeline {
 	_Alignas(64) struct site *site; /* no line of the cache is another thread's, too */
 	unsigned slot;                  /* of publish.h */
@@ -47,6 +54,7 @@ struct pipeline {
 		struct identity who;
 		const struct kmac_prefix *mask; /* NULL: none yet, or one that names two devices */
 	} last;
+	struct ends ends; /* of the last relayed packet, for the same reason */
 };
 
 /* slot: this thread's own in site->publish.  sender and stats are borrowed. */

@@ -74,15 +74,35 @@ registry_party(const struct registry *r, struct flock_id own, struct flock_id ot
 	return ret->device != NULL && party_pair(r, own, other, ret);
 }
 
+/* Of a party whose flock is known already, or is NULL. */
+static bool
+party_fill(const struct registry *r, struct flock_id own, struct flock_id other, uint8_t kek_number,
+    struct party *party)
+{
+	if (party->flock == NULL)
+		return false;
+	party->device = registry_flock_by_kek(party->flock, kek_number);
+	return party->device != NULL && party_pair(r, own, other, party);
+}
+
 bool
 registry_party_by_kek(const struct registry *r, struct flock_id own, struct flock_id other,
     uint8_t kek_number, struct party *ret)
 {
 	ret->flock = registry_flock_find(r, own);
-	if (ret->flock == NULL || ret->flock->by_kek[kek_number] == 0)
-		return false;
-	ret->device = &ret->flock->devices[ret->flock->by_kek[kek_number] - 1];
-	return party_pair(r, own, other, ret);
+	return party_fill(r, own, other, kek_number, ret);
+}
+
+bool
+registry_parties(const struct registry *r, struct flock_id src, struct flock_id dst,
+    struct tunnel_id tunnel, struct parties *ret)
+{
+	bool one_flock = flock_equal(flock_base(src), flock_base(dst));
+
+	ret->receiver.flock = registry_flock_find(r, dst);
+	ret->sender.flock = one_flock ? ret->receiver.flock : registry_flock_find(r, src);
+	return party_fill(r, dst, src, tunnel_own(tunnel), &ret->receiver) &&
+	       party_fill(r, src, dst, tunnel_peer(tunnel), &ret->sender);
 }
 
 size_t

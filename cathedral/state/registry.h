@@ -55,13 +55,25 @@ struct registry_ambries {
 };
 
 struct registry_flock {
-	struct flock_id id;  /* base */
 	unsigned references; /* as all of them: the main thread's */
 	struct registry_ambries ambries;
-	uint8_t by_kek[256]; /* KEK number -> index + 1 into devices, 0: none */
 	size_t device_count;
-	struct registry_device devices[]; /* sorted by id; in secret memory */
+
+	/* What packets look at, in a line of the cache with the first of the devices. */
+	struct flock_id id;              /* base */
+	struct registry_device *devices; /* sorted by id; behind this, in secret memory */
+	size_t kek_end;                  /* above the highest KEK number */
+	uint8_t by_kek[];                /* KEK number -> index + 1 into devices, 0: none */
 };
+
+/* The device with this KEK number, or NULL. */
+static inline const struct registry_device *
+registry_flock_by_kek(const struct registry_flock *f, uint8_t kek_number)
+{
+	uint8_t place = kek_number < f->kek_end ? f->by_kek[kek_number] : 0;
+
+	return place > 0 ? &f->devices[place - 1] : NULL;
+}
 
 struct registry_xflock {
 	struct registry_flock *a, *b; /* a's id is the lower; referenced */
@@ -105,6 +117,14 @@ bool registry_party(const struct registry *r, struct flock_id own, struct flock_
 /* The same by KEK number. */
 bool registry_party_by_kek(const struct registry *r, struct flock_id own, struct flock_id other,
     uint8_t kek_number, struct party *ret);
+
+/* Both ends of what flock src sends to flock dst; tunnel is as the receiver names it. */
+struct parties {
+	struct party sender, receiver;
+};
+
+bool registry_parties(const struct registry *r, struct flock_id src, struct flock_id dst,
+    struct tunnel_id tunnel, struct parties *ret);
 
 /*
  * The entry of the device in `flock` for tunnel, from the slice in memory.  REGISTRY_ON_DISK: only

@@ -10,16 +10,14 @@
 #include <string.h>
 #include <unistd.h>
 
-static void
-shroud_derive(struct registry_shroud *ret, const struct registry_device *d, struct flock_id own,
-    struct flock_id other)
+static struct shroud_order
+shroud_order(struct registry_shroud *ret, const struct registry_flock *own, size_t device,
+    const struct registry_flock *other)
 {
-	struct shroud_key key;
+	const struct registry_device *d = &own->devices[device];
 
-	shroud_key_device(&key, &d->cs, own, other);
-	shroud_mask_prefix(&ret->mask, &key);
-	shroud_identity_prefix(&ret->identity, own, other, d->id);
-	secret_wipe(&key, sizeof(key));
+	return (
+	    struct shroud_order){ &d->cs, own->id, other->id, d->id, &ret->mask, &ret->identity };
 }
 
 static int
@@ -30,10 +28,31 @@ by_id(const void *a, const void *b)
 	return (x->id.value > y->id.value) - (x->id.value < y->id.value);
 }
 
+/* Where its devices begin. */
 static size_t
-flock_bytes(size_t devices)
+devices_at(size_t kek_end)
 {
-	return sizeof(struct registry_flock) + devices * sizeof(struct registry_device);
+	size_t align = _Alignof(struct registry_device);
+
+	return (sizeof(struct registry_flock) + kek_end + align - 1) & ~(align - 1);
+}
+
+static size_t
+flock_bytes(size_t devices, size_t kek_end)
+{
+	return devices_at(kek_end) + devices * sizeof(struct registry_device);
+}
+
+static size_t
+kek_end_of(const struct registry_spec_device *devices, size_t count)
+{
+	size_t end = 1;
+
+	for (size_t n = 0; n < count; n++) {
+		if (devices[n].kek_number >= end)
+			end = devices[n].kek_number + 1u;
+	}
+	return end;
 }
 
 static bool
@@ -53,16 +72,21 @@ flock_index(struct registry_flock *f)
 struct registry_flock *
 registry_flock_create(struct flock_id id, const struct registry_spec_device *devices, size_t count)
 {
+	struct shroud_order orders[KEK_NUMBER_MAX];
 	struct registry_flock *f;
+	size_t kek_end;
 
 	if (count > KEK_NUMBER_MAX)
 		return NULL;
-	f = secret_alloc(flock_bytes(count));
+	kek_end = kek_end_of(devices, count);
+	f = secret_alloc(flock_bytes(count, kek_end));
 	if (f == NULL)
 		return NULL;
 	f->id = flock_base(id);
 	f->references = 1;
 	f->device_count = count;
+	f->kek_end = kek_end;
+	f->devices = (void *)((uint8_t *)f + devices_at(kek_end));
 	for (size_t n = 0; n < count; n++) {
 		f->devices[n].id = devices[n].id;
 		f->devices[n].kek_number = devices[n].kek_number;
@@ -76,7 +100,8 @@ registry_flock_create(struct flock_id id, const struct registry_spec_device *dev
 		return NULL;
 	}
 	for (size_t n = 0; n < count; n++)
-		shroud_derive(&f->devices[n].shroud, &f->devices[n], f->id, f->id);
+		orders[n] = shroud_order(&f->devices[n].shroud, f, n, f);
+	shroud_prefixes(orders, count);
 	return f;
 }
 
@@ -107,7 +132,7 @@ registry_flock_release(struct registry_flock *f)
 		return;
 	free(f->ambries.bytes);
 	free(f->ambries.path);
-	secret_free(f, flock_bytes(f->device_count));
+	secret_free(f, flock_bytes(f->device_count, f->kek_end));
 }
 
 static struct kek_set
@@ -209,7 +234,9 @@ struct registry_xflock *
 registry_xflock_create(struct registry_flock *x, struct registry_flock *y)
 {
 	struct registry_xflock *ret = calloc(1, sizeof(*ret));
+	struct shroud_order orders[2 * KEK_NUMBER_MAX];
 	struct registry_shroud *shroud;
+	size_t count = 0;
 
 	if (ret == NULL)
 		return NULL;
@@ -224,9 +251,10 @@ registry_xflock_create(struct registry_flock *x, struct registry_flock *y)
 	ret->a->references++;
 	ret->b->references++;
 	for (size_t n = 0; n < ret->a->device_count; n++)
-		shroud_derive(shroud++, &ret->a->devices[n], ret->a->id, ret->b->id);
+		orders[count++] = shroud_order(shroud++, ret->a, n, ret->b);
 	for (size_t n = 0; n < ret->b->device_count; n++)
-		shroud_derive(shroud++, &ret->b->devices[n], ret->b->id, ret->a->id);
+		orders[count++] = shroud_order(shroud++, ret->b, n, ret->a);
+	shroud_prefixes(orders, count);
 	return ret;
 }
 

@@ -25,17 +25,36 @@ shard_share(size_t capacity, unsigned shards)
 	return (uint32_t)(share + share / 16 + 16);
 }
 
+/* Keys are anywhere: of these every page is touched soon, so there are not more than needed. */
+static uint32_t
+buckets_for(uint32_t slots)
+{
+	return power_of_two(slots - slots / 3);
+}
+
+/* Only walks over one flock use them, which may look at a few entries of others. */
+static uint32_t
+flock_chains_for(uint32_t buckets)
+{
+	return buckets < 4 ? 1 : buckets / 4;
+}
+
+static size_t
+whole_lines(size_t bytes)
+{
+	return (bytes + 63) & ~(size_t)63;
+}
+
 static bool
 shards_init(struct table *t)
 {
-	size_t bucket_bytes = ((size_t)t->bucket_mask + 1) * sizeof(uint32_t);
-	size_t slot_bytes = ((size_t)t->shard_slots + 1) * t->stride;
-	size_t flock_bytes;
+	size_t bucket_bytes = whole_lines(((size_t)t->bucket_mask + 1) * sizeof(uint32_t));
+	size_t slot_bytes = whole_lines(((size_t)t->shard_slots + 1) * t->stride);
+	size_t flock_bytes = 0;
 	uint8_t *at;
 
-	bucket_bytes = (bucket_bytes + 63) & ~(size_t)63;
-	slot_bytes = (slot_bytes + 63) & ~(size_t)63;
-	flock_bytes = t->links_at > 0 ? bucket_bytes : 0;
+	if (t->links_at > 0)
+		flock_bytes = whole_lines(((size_t)t->flock_mask + 1) * sizeof(uint32_t));
 	t->map_size = t->shard_count * (bucket_bytes + flock_bytes + slot_bytes);
 	at = mmap(NULL, t->map_size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -78,7 +97,8 @@ table_create(const struct table_shape *shape, struct hash_key hash)
 	}
 	t->shard_count = shape->shards;
 	t->shard_slots = shard_share(shape->capacity, shape->shards);
-	t->bucket_mask = power_of_two(t->shard_slots) - 1;
+	t->bucket_mask = buckets_for(t->shard_slots) - 1;
+	t->flock_mask = flock_chains_for(t->bucket_mask + 1) - 1;
 	t->hash = hash;
 	atomic_init(&t->mark, 1);
 	if (!shards_init(t)) {

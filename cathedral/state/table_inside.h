@@ -18,7 +18,7 @@ struct table_shard {
 	_Alignas(64) pthread_mutex_t lock;
 	struct table *table;
 	uint32_t *buckets;
-	uint32_t *flocks;    /* heads of the chains of flocks, as many as buckets; or NULL */
+	uint32_t *flocks;    /* heads of the chains of flocks; or NULL */
 	uint8_t *slots;      /* slot n at n * stride; slot 0 is not used */
 	uint32_t used;       /* slots ever handed out */
 	uint32_t free_first; /* chain of slots given back */
@@ -31,7 +31,7 @@ struct table_shard {
 struct table {
 	size_t entry_size, key_size, home_size, stride;
 	size_t links_at; /* in a slot, struct links; 0: there are none */
-	uint32_t shard_slots, bucket_mask;
+	uint32_t shard_slots, bucket_mask, flock_mask;
 	unsigned shard_count;
 	struct hash_key hash;
 	_Atomic uint32_t mark; /* 1 at first */
@@ -78,7 +78,7 @@ chain_of(struct table_shard *s, struct flock_id flock)
 	const struct table *t = s->table;
 	struct flock_id base = flock_base(flock);
 
-	return &s->flocks[seeded_hash(&t->hash, &base, sizeof(base)) & t->bucket_mask];
+	return &s->flocks[seeded_hash(&t->hash, &base, sizeof(base)) & t->flock_mask];
 }
 
 static inline struct flock_id

@@ -20,7 +20,8 @@
 #define FEDERATION_A UINT64_C(0x43415441434f4d42) /* "CATACOMB" */
 #define FEDERATION_B UINT64_C(0x4b4154454452414c) /* "KATEDRAL" */
 
-#define PAIR_SIZE 18 /* two flocks, each behind its length */
+#define PAIR_SIZE   18              /* two flocks, each behind its length */
+#define BEARER_SIZE (PAIR_SIZE + 5) /* and a device likewise */
 
 /* Writes length and flock; returns what follows. */
 static uint8_t *
@@ -130,26 +131,94 @@ shroud_mask_prefix(struct kmac_prefix *out, const struct shroud_key *key)
 	kmac_prefix_init(out, LABEL_SHROUD_MASK, key->bytes, sizeof(key->bytes));
 }
 
-void
-shroud_identity_prefix(
-    struct kmac_prefix *out, struct flock_id own, struct flock_id other, struct device_id device)
-{
-	static const uint8_t no_key[32];
-	uint8_t input[PAIR_SIZE + 1 + sizeof(device.value)];
-	uint8_t base[SHROUD_IDENTITY_SIZE];
-	uint8_t *at = input + PAIR_SIZE;
+/* What a base identity is made of, under no key at all. */
+static const uint8_t no_key[32];
 
-	pair_put(input, flock_base(own), flock_base(other));
+static void
+bearer_put(uint8_t out[static BEARER_SIZE], struct flock_id own, struct flock_id other,
+    struct device_id device)
+{
+	uint8_t *at = out + PAIR_SIZE;
+
+	pair_put(out, flock_base(own), flock_base(other));
 	*at++ = sizeof(device.value);
 	*at++ = (uint8_t)(device.value >> 24);
 	*at++ = (uint8_t)(device.value >> 16);
 	*at++ = (uint8_t)(device.value >> 8);
 	*at = (uint8_t)device.value;
+}
 
+void
+shroud_identity_prefix(
+    struct kmac_prefix *out, struct flock_id own, struct flock_id other, struct device_id device)
+{
+	uint8_t input[BEARER_SIZE], base[SHROUD_IDENTITY_SIZE];
+
+	bearer_put(input, own, other, device);
 	kmac256(
 	    base, sizeof(base), no_key, sizeof(no_key), input, sizeof(input), LABEL_BASE_IDENTITY);
 	kmac_prefix_init(out, LABEL_IDENTITY, base, sizeof(base));
 	secret_wipe(base, sizeof(base));
+}
+
+/* What a few devices' prefixes are made from on the way: all of it as secret as they are. */
+struct shroud_work {
+	uint8_t inputs[KECCAK_WIDE][BEARER_SIZE], made[KECCAK_WIDE][32];
+	const uint8_t *keys[KECCAK_WIDE];
+	struct kmac_prefix *prefixes[KECCAK_WIDE], room[KECCAK_WIDE];
+	struct kmac_job jobs[KECCAK_WIDE];
+};
+
+/* The shroud keys, as shroud_key_derive() makes them, and from them the masks' prefixes. */
+static void
+masks_prepare(struct shroud_work *w, const struct shroud_order *orders, size_t count)
+{
+	for (size_t n = 0; n < count; n++) {
+		pair_put(w->inputs[n], flock_base(orders[n].own), flock_base(orders[n].other));
+		w->keys[n] = orders[n].cs->bytes;
+		w->prefixes[n] = &w->room[n];
+		w->jobs[n] = (struct kmac_job){ &w->room[n], w->inputs[n], PAIR_SIZE, w->made[n],
+			sizeof(struct shroud_key) };
+	}
+	kmac_prefixes_init(
+	    w->prefixes, LABEL_SHROUD_KEY, w->keys, sizeof(struct cathedral_secret), count);
+	kmac_run(w->jobs, count);
+	for (size_t n = 0; n < count; n++) {
+		w->keys[n] = w->made[n];
+		w->prefixes[n] = orders[n].mask;
+	}
+	kmac_prefixes_init(
+	    w->prefixes, LABEL_SHROUD_MASK, w->keys, sizeof(struct shroud_key), count);
+}
+
+/* The base identities, and from them the identities' prefixes. */
+static void
+identities_prepare(struct shroud_work *w, const struct shroud_order *orders, size_t count)
+{
+	kmac_prefix_init(&w->room[0], LABEL_BASE_IDENTITY, no_key, sizeof(no_key));
+	for (size_t n = 0; n < count; n++) {
+		bearer_put(w->inputs[n], orders[n].own, orders[n].other, orders[n].device);
+		w->jobs[n] = (struct kmac_job){ &w->room[0], w->inputs[n], BEARER_SIZE, w->made[n],
+			SHROUD_IDENTITY_SIZE };
+		w->keys[n] = w->made[n];
+		w->prefixes[n] = orders[n].identity;
+	}
+	kmac_run(w->jobs, count);
+	kmac_prefixes_init(w->prefixes, LABEL_IDENTITY, w->keys, SHROUD_IDENTITY_SIZE, count);
+}
+
+void
+shroud_prefixes(const struct shroud_order *orders, size_t count)
+{
+	struct shroud_work w;
+
+	for (size_t done = 0, some; done < count; done += some) {
+		some = count - done < KECCAK_WIDE ? count - done : KECCAK_WIDE;
+		masks_prepare(&w, orders + done, some);
+		identities_prepare(&w, orders + done, some);
+	}
+	if (count > 0)
+		secret_wipe(&w, sizeof(w));
 }
 
 struct kmac_job

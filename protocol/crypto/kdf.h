@@ -41,6 +41,19 @@ void shroud_mask_prefix(struct kmac_prefix *out, const struct shroud_key *key);
 void shroud_identity_prefix(
     struct kmac_prefix *out, struct flock_id own, struct flock_id other, struct device_id device);
 
+/*
+ * Both of them for many devices, which costs a third of one after the other.  What is made is put
+ * to mask and identity.
+ */
+struct shroud_order {
+	const struct cathedral_secret *cs;
+	struct flock_id own, other;
+	struct device_id device;
+	struct kmac_prefix *mask, *identity;
+};
+
+void shroud_prefixes(const struct shroud_order *orders, size_t count);
+
 /* The identity that a device shows while it uses seed_id. */
 void shroud_identity(uint8_t out[static SHROUD_IDENTITY_SIZE], const struct kmac_prefix *identity,
     const uint8_t seed_id[static 16]);

@@ -132,3 +132,32 @@ keccak_permute_wide(struct keccak_wide *s, size_t count, enum keccak_way way)
 	assert(count >= 1 && count <= ways[way].width);
 	return ways[way].permute(s, count);
 }
+
+/* As many as go together; returns how many. */
+static size_t
+permute_some(uint64_t *const *states, size_t count, enum keccak_way way)
+{
+	size_t width = count < ways[way].width ? count : ways[way].width;
+	struct keccak_wide wide;
+
+	for (size_t i = 0; i < KECCAK_LANES; i++) {
+		for (size_t n = 0; n < width; n++)
+			wide.lanes[i][n] = states[n][i];
+	}
+	keccak_permute_wide(&wide, width, way);
+	for (size_t i = 0; i < KECCAK_LANES; i++) {
+		for (size_t n = 0; n < width; n++)
+			states[n][i] = wide.lanes[i][n];
+	}
+	secret_wipe(&wide, sizeof(wide));
+	return width;
+}
+
+void
+keccak_permute_all(uint64_t *const *states, size_t count)
+{
+	enum keccak_way way = keccak_best_way();
+
+	for (size_t done = 0; done < count;)
+		done += permute_some(states + done, count - done, way);
+}

@@ -39,4 +39,7 @@ size_t keccak_way_width(enum keccak_way way);
  */
 size_t keccak_permute_wide(struct keccak_wide *s, size_t count, enum keccak_way way);
 
+/* Permutes so many states, wherever each of them lies, the fastest way. */
+void keccak_permute_all(uint64_t *const *states, size_t count);
+
 #endif

@@ -96,22 +96,56 @@ absorb_block_end(struct sponge *s)
 	s->at = 0;
 }
 
+static void
+absorb_label(struct sponge *s, const char *label)
+{
+	absorb_left_encoded(s, KECCAK_RATE_256);
+	absorb_string(s, "KMAC", 4);
+	absorb_string(s, label, strlen(label));
+	absorb_block_end(s);
+}
+
+static void
+absorb_key(struct sponge *s, const void *key, size_t key_len)
+{
+	absorb_left_encoded(s, KECCAK_RATE_256);
+	absorb_string(s, key, key_len);
+}
+
 void
 kmac_prefix_init(struct kmac_prefix *p, const char *label, const void *key, size_t key_len)
 {
 	struct sponge s = { .at = 0 };
 
-	absorb_left_encoded(&s, KECCAK_RATE_256);
-	absorb_string(&s, "KMAC", 4);
-	absorb_string(&s, label, strlen(label));
+	absorb_label(&s, label);
+	absorb_key(&s, key, key_len);
 	absorb_block_end(&s);
-
-	absorb_left_encoded(&s, KECCAK_RATE_256);
-	absorb_string(&s, key, key_len);
-	absorb_block_end(&s);
-
 	memcpy(p->state, s.state, sizeof(p->state));
 	secret_wipe(&s, sizeof(s));
+}
+
+/* Keys are so short that they end within a block: what is left is a permutation of each state. */
+void
+kmac_prefixes_init(struct kmac_prefix *const *p, const char *label, const uint8_t *const *keys,
+    size_t key_len, size_t count)
+{
+	struct sponge labelled = { .at = 0 }, s;
+	uint64_t *states[KECCAK_WIDE];
+
+	assert(key_len <= KMAC_KEYS_LEN_MAX);
+	absorb_label(&labelled, label);
+	for (size_t done = 0, some; done < count; done += some) {
+		some = count - done < KECCAK_WIDE ? count - done : KECCAK_WIDE;
+		for (size_t n = 0; n < some; n++) {
+			s = labelled;
+			absorb_key(&s, keys[done + n], key_len);
+			states[n] = p[done + n]->state;
+			memcpy(states[n], s.state, sizeof(s.state));
+		}
+		keccak_permute_all(states, some);
+	}
+	if (count > 0)
+		secret_wipe(&s, sizeof(s));
 }
 
 void

@@ -22,6 +22,12 @@ struct kmac_prefix {
 
 void kmac_prefix_init(struct kmac_prefix *p, const char *label, const void *key, size_t key_len);
 
+/* Prefixes of one label and many keys, with most of the work done for all of them together. */
+#define KMAC_KEYS_LEN_MAX 64
+
+void kmac_prefixes_init(struct kmac_prefix *const *p, const char *label, const uint8_t *const *keys,
+    size_t key_len, size_t count);
+
 /* Has it fetched into the cache: for jobs that are collected before they run. */
 static inline void
 kmac_prefix_fetch(const struct kmac_prefix *p)

@@ -2,9 +2,10 @@
 /*
  * The daemon's way of a packet, from socket to socket on loopback, against echoes that do nothing
  * between the two: the bare one with recvmmsg() and sendmmsg(), a message for each packet, and one
- * that has the daemon's means, packets of one flow in and out as one message.  One thread does
- * everything in turns, and only the cathedral's part (or the echo's) is timed, in CPU time of this
- * thread, what the kernel does for it included.
+ * that has the daemon's means, packets of one flow in and out as one message; a shrouded packet
+ * also against an echo and its two masks by themselves.  The same packets with few and with many
+ * other tunnels and flocks known.  One thread does everything in turns, and only the cathedral's
+ * part (or the echo's) is timed, in CPU time of this thread, what the kernel does for it included.
  */
 #include "cathedral/io/batch.h"
 #include "cathedral/io/batch_sender.h"
@@ -22,11 +23,17 @@
 
 #define BATCHES 10
 #define ROUNDS  61
-#define FLOCKS  250 /* a thousand tunnels */
 #define SIZES   3
+#define KINDS   2 /* clear and shrouded, as the listeners are */
 #define ROOM    2048
 
 static const size_t sizes[SIZES] = { 100, 512, 1280 };
+
+/* So many flocks are known, of four tunnels each; at least those of a batch. */
+static const size_t flocks[] = { PIPELINE_BATCH, 250, 25000, 250000 };
+
+#define GROUNDS       (sizeof(flocks) / sizeof(flocks[0]))
+#define GROUNDS_SHORT 2
 
 /* How packets come and go. */
 enum shape { SPREAD, FLOW, MERGED, SHAPES };
@@ -37,12 +44,16 @@ static const char *const shapes[SHAPES] = {
 	"of one flow, merged",
 };
 
-/* PIPELINE_BATCH packets as they come in, all of the same length, and where they are to go. */
+/*
+ * PIPELINE_BATCH packets as they come in, all of the same length, where they are to go, and the
+ * masks that they have and get.
+ */
 struct load {
 	enum shape shape;
 	uint8_t listener;
 	size_t len;
 	struct endpoint to[PIPELINE_BATCH];
+	const struct kmac_prefix *off[PIPELINE_BATCH], *on[PIPELINE_BATCH];
 	uint8_t bytes[PIPELINE_BATCH][ROOM];
 };
 
@@ -271,39 +282,63 @@ echo_ns(struct port *p, struct load *l, bool merged)
 
 /* ---- the cathedral ---- */
 
+/* One that knows so many flocks; all of them have the same sockets, and what is around them. */
 struct cathedral {
+	size_t flocks;
 	struct site *site;
-	struct sockets sockets;
-	struct stats stats;
-	struct batch *batch;
-	struct batch_sender *sender;
 	struct pipeline *pipeline;
 };
 
-static void
-cathedral_open(struct cathedral *c, const struct crowd_places *places)
-{
-	struct site_options options = SITE_OPTIONS_DEFAULT;
+static struct sockets sockets;
+static struct stats stats;
+static struct batch *batch;
+static struct batch_sender *sender;
 
-	options.listener_count = 2;
-	options.listeners[1].shrouded = true;
-	options.mtu = 0; /* no padding */
-	for (int l = 0; l < 2; l++) {
+static void
+listen_open(void)
+{
+	for (int l = 0; l < KINDS; l++) {
 		listeners[l].main = socket_open(&listener_at[l], false);
 		listeners[l].nat = -1;
 		merge(listeners[l].main, 1);
 	}
-	c->sockets = (struct sockets){
-		.workers = 1, .listener_count = 2, .pairs = listeners, .merge = true
+	sockets = (struct sockets){
+		.workers = 1, .listener_count = KINDS, .pairs = listeners, .merge = true
 	};
-	c->site = site_create(&options, crowd_registry(FLOCKS, 2, &randomness), 1, &randomness);
-	c->batch = batch_create();
-	c->sender = batch_sender_create(&c->sockets, 0, &c->stats);
-	if (c->site == NULL || c->batch == NULL || c->sender == NULL)
+	batch = batch_create();
+	sender = batch_sender_create(&sockets, 0, &stats);
+	if (batch == NULL || sender == NULL)
 		give_up("cathedral");
-	crowd_meet(c->site, FLOCKS, places, now.mono_ns);
-	c->pipeline =
-	    pipeline_create(c->site, 0, batch_sender_of(c->sender), &c->stats, &randomness);
+}
+
+static void
+cathedral_open(struct cathedral *c, size_t count, const struct crowd_places *places)
+{
+	struct site_options options = SITE_OPTIONS_DEFAULT;
+
+	options.listener_count = KINDS;
+	options.listeners[1].shrouded = true;
+	options.mtu = 0; /* no padding */
+	c->flocks = count;
+	c->site = site_create(&options, crowd_registry(count, 2, &randomness), 1, &randomness);
+	if (c->site == NULL)
+		give_up("cathedral");
+	crowd_meet(c->site, count, places, now.mono_ns);
+	c->pipeline = pipeline_create(c->site, 0, batch_sender_of(sender), &stats, &randomness);
+	if (c->pipeline == NULL)
+		give_up("cathedral");
+}
+
+static const struct kmac_prefix *
+mask_of(const struct cathedral *c, size_t flock, uint32_t device)
+{
+	struct flock_id id = crowd_flock(flock, 0);
+	struct party party;
+
+	if (!registry_party(
+		publish_current(c->site->publish), id, id, (struct device_id){ device }, &party))
+		give_up("a device");
+	return &party.shroud->mask;
 }
 
 /* A batch of data from as many flocks, or all from one. */
@@ -313,10 +348,39 @@ load_make(struct load *l, struct cathedral *c, const struct crowd_places *places
 	struct crowd_packet what = { .listener = l->listener, .len = size };
 
 	for (size_t n = 0; n < PIPELINE_BATCH; n++) {
-		what.flock = l->shape == SPREAD ? n * 3 % FLOCKS : 1;
+		what.flock = l->shape == SPREAD ? n * c->flocks / PIPELINE_BATCH : c->flocks / 2;
 		l->len = crowd_packet(l->bytes[n], &what, c->site, now, &randomness);
 		l->to[n] = crowd_second_at(places, what.flock);
+		l->off[n] = mask_of(c, what.flock, 1);
+		l->on[n] = mask_of(c, what.flock, 2);
 	}
+}
+
+/* Nanoseconds a packet for its two masks, one off and one on, the best way there is. */
+static double
+masks_ns(const struct load *l)
+{
+	static uint8_t bytes[PIPELINE_BATCH][ROOM];
+	struct kmac_job off[PIPELINE_BATCH], on[PIPELINE_BATCH];
+	uint64_t took = 0;
+
+	for (int n = 0; n < BATCHES; n++) {
+		uint64_t start;
+
+		memcpy(bytes, l->bytes, sizeof(bytes));
+		start = clock_thread_cpu_ns();
+		for (size_t k = 0; k < PIPELINE_BATCH; k++) {
+			uint8_t *body = bytes[k] + SHROUD_HEADER_SIZE;
+			size_t len = l->len - SHROUD_HEADER_SIZE;
+
+			off[k] = shroud_job(l->off[k], bytes[k], body, len);
+			on[k] = shroud_job(l->on[k], bytes[k], body, len);
+		}
+		kmac_mask(off, PIPELINE_BATCH);
+		kmac_mask(on, PIPELINE_BATCH);
+		took += clock_thread_cpu_ns() - start;
+	}
+	return (double)took / BATCHES / PIPELINE_BATCH;
 }
 
 static double
@@ -332,11 +396,11 @@ daemon_ns(struct cathedral *c, struct load *l)
 		send_load(l, &listener_at[l->listener]);
 		start = clock_thread_cpu_ns();
 		do {
-			size_t part = batch_recv(c->batch, &source, &c->stats);
+			size_t part = batch_recv(batch, &source, &stats);
 
-			pipeline_run(c->pipeline, batch_packets(c->batch), part, now);
+			pipeline_run(c->pipeline, batch_packets(batch), part, now);
 			count += part;
-		} while (batch_has_left(c->batch));
+		} while (batch_has_left(batch));
 		took += clock_thread_cpu_ns() - start;
 		expect_batch(count);
 		drain_second(l->len);
@@ -346,55 +410,107 @@ daemon_ns(struct cathedral *c, struct load *l)
 
 /* ---- figures ---- */
 
+/* What is measured of one load: by each cathedral, and beside that in the same rounds. */
 struct times {
-	double daemon[ROUNDS], bare[ROUNDS], merging[ROUNDS];
+	double daemon[GROUNDS][ROUNDS], bare[ROUNDS], merging[ROUNDS], masks[ROUNDS];
 };
+
+static size_t grounds = GROUNDS, rounds = ROUNDS;
+static struct cathedral cathedrals[GROUNDS];
+static struct load loads[GROUNDS][KINDS][SHAPES][SIZES];
 
 /* Who receives from the bare echo gets each packet by itself, as its sender made it. */
 static void
-measure(struct cathedral *c, struct load *l, struct times *t, size_t round)
+measure(size_t kind, size_t shape, size_t size, struct times *t, size_t round)
 {
-	merge(second.fd, l->shape == MERGED);
-	t->daemon[round] = daemon_ns(c, l);
-	t->merging[round] = echo_ns(&merging, l, l->shape != SPREAD);
+	struct load *first_load = &loads[0][kind][shape][size];
+
+	merge(second.fd, shape == MERGED);
+	for (size_t n = 0; n < grounds; n++) {
+		size_t g = (n + round) % grounds;
+
+		t->daemon[g][round] = daemon_ns(&cathedrals[g], &loads[g][kind][shape][size]);
+	}
+	t->merging[round] = echo_ns(&merging, first_load, shape != SPREAD);
 	merge(second.fd, 0);
-	t->bare[round] = echo_ns(&bare, l, false);
+	t->bare[round] = echo_ns(&bare, first_load, false);
+	if (first_load->listener == 1)
+		t->masks[round] = masks_ns(first_load);
 }
 
 static void
-report(const struct load *l, size_t size, struct times *t, size_t rounds)
+report_ratio(const char *name, double ns, double to, const char *what, const char *goal)
 {
-	const char *kind = l->listener == 0 ? "clear" : "shrouded";
-	double daemon = median(t->daemon, rounds), echoed = median(t->bare, rounds);
-	double merged = median(t->merging, rounds);
+	const struct figure f = { name, ns, "ns/packet", ns / to, what, goal };
+
+	figure_print(&f);
+}
+
+static void
+report_growth(struct times *t, double few)
+{
+	for (size_t g = 1; g < grounds; g++) {
+		char name[96];
+
+		snprintf(name, sizeof(name), "... with %zu tunnels of %zu flocks known",
+		    4 * flocks[g], flocks[g]);
+		report_ratio(name, median(t->daemon[g], rounds), few, "with 256", "at most 1.10");
+	}
+}
+
+static void
+report(const struct load *l, size_t size, struct times *t)
+{
+	bool shrouded = l->listener == 1;
+	double daemon = median(t->daemon[0], rounds), echoed = median(t->bare, rounds);
+	double merged = median(t->merging, rounds), masks = shrouded ? median(t->masks, rounds) : 0;
 	char name[96];
 	struct figure f = { name, echoed, "ns/packet", 0, NULL, NULL };
 
-	snprintf(name, sizeof(name), "bare echo, %s %zu B %s", kind, size, shapes[l->shape]);
+	snprintf(name, sizeof(name), "bare echo, %s %zu B %s", shrouded ? "shrouded" : "clear",
+	    size, shapes[l->shape]);
 	figure_print(&f);
-	snprintf(name, sizeof(name), "... echo with the same means");
-	f = (struct figure){ name, merged, "ns/packet", merged / echoed, "the bare echo", NULL };
+	report_ratio("... echo with the same means", merged, echoed, "the bare echo", NULL);
+	report_ratio("... receive, relay, send", daemon, echoed, "the bare echo",
+	    shrouded ? NULL : "at most 1.50");
+	f = (struct figure){ "... more than that with the same means", daemon - merged, "ns/packet",
+		daemon / merged, "the echo with the same means", NULL };
 	figure_print(&f);
-	snprintf(name, sizeof(name), "... receive, relay, send");
-	f = (struct figure){ name, daemon, "ns/packet", daemon / echoed, "the bare echo", NULL };
-	figure_print(&f);
-	f = (struct figure){ name, daemon - merged, "ns/packet", daemon / merged,
-		"the echo with the same means", NULL };
-	snprintf(name, sizeof(name), "... more than that with the same means");
-	figure_print(&f);
+	if (shrouded) {
+		f = (struct figure){ "... its two masks alone", masks, "ns/packet", 0, NULL, NULL };
+		figure_print(&f);
+		report_ratio("... receive, relay, send", daemon, echoed + masks,
+		    "bare echo and masks", "at most 1.35");
+		report_ratio("... receive, relay, send", daemon, merged + masks,
+		    "same means and masks", NULL);
+	}
+	report_growth(t, daemon);
+}
+
+static void
+loads_make(size_t ground, const struct crowd_places *places)
+{
+	for (size_t n = 0; n < KINDS * SHAPES * SIZES; n++) {
+		struct load *l = &loads[ground][0][0][0] + n;
+
+		l->listener = n >= SHAPES * SIZES;
+		l->shape = n / SIZES % SHAPES;
+		load_make(l, &cathedrals[ground], places, sizes[n % SIZES]);
+	}
 }
 
 int
 main(void)
 {
-	static struct load loads[2][SHAPES][SIZES];
-	static struct times times[2][SHAPES][SIZES];
-	static struct cathedral c;
-	size_t rounds = bench_is_short() ? 9 : ROUNDS;
+	static struct times times[KINDS][SHAPES][SIZES];
 	struct crowd_places places = { .apart = true };
 
 	if (!aead_init())
 		return EXIT_FAILURE;
+	if (bench_is_short()) {
+		rounds = 9;
+		grounds = GROUNDS_SHORT;
+	}
 	random_from_seed(&randomness, 1);
 	port_open(&first, ROOM);
 	port_open(&second, 65536);
@@ -403,19 +519,17 @@ main(void)
 	merge(merging.fd, 1);
 	places.first = first.at;
 	places.second = second.at;
-	cathedral_open(&c, &places);
-	for (size_t n = 0; n < 2 * SHAPES * SIZES; n++) {
-		struct load *l = &loads[0][0][0] + n;
-
-		l->listener = n >= SHAPES * SIZES;
-		l->shape = n / SIZES % SHAPES;
-		load_make(l, &c, &places, sizes[n % SIZES]);
+	listen_open();
+	for (size_t g = 0; g < grounds; g++) {
+		cathedral_open(&cathedrals[g], flocks[g], &places);
+		loads_make(g, &places);
 	}
 	for (size_t round = 0; round < rounds; round++) {
-		for (size_t n = 0; n < 2 * SHAPES * SIZES; n++)
-			measure(&c, &loads[0][0][0] + n, &times[0][0][0] + n, round);
+		for (size_t n = 0; n < KINDS * SHAPES * SIZES; n++)
+			measure(n / SIZES / SHAPES, n / SIZES % SHAPES, n % SIZES,
+			    &times[0][0][0] + n, round);
 	}
-	for (size_t n = 0; n < 2 * SHAPES * SIZES; n++)
-		report(&loads[0][0][0] + n, sizes[n % SIZES], &times[0][0][0] + n, rounds);
+	for (size_t n = 0; n < KINDS * SHAPES * SIZES; n++)
+		report(&loads[0][0][0][0] + n, sizes[n % SIZES], &times[0][0][0] + n);
 	return EXIT_SUCCESS;
 }

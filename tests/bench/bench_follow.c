@@ -229,5 +229,6 @@ main(void)
 	measure(10000, DEVICES, NULL, NULL);
 	measure(50000, 2, "below 2000 ms", NULL);
 	measure(100000, DEVICES, NULL, "below 1024 MiB");
+	measure(200000, DEVICES, "below 10000 ms", NULL);
 	return EXIT_SUCCESS;
 }

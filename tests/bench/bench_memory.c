@@ -267,15 +267,15 @@ main(void)
 	random_from_seed(&randomness, 1);
 	base = cost(nothing, 0);
 	report("a site with nothing in it", base, NULL);
-	report("a tunnel (of 100,000)", (cost(tunnels, many) - base) / (double)many, "below 512");
+	report("a tunnel (of 100,000)", (cost(tunnels, many) - base) / (double)many, "below 400");
 	report(
 	    "a shroud identity (of 100,000)", (cost(identities, many) - base) / (double)many, NULL);
 	report("a device in flocks of 2 (of 100,000)", cost(devices_by_2, many) / (double)many,
-	    "below 1024");
+	    "below 700");
 	report("a device in flocks of 10 (of 100,000)", cost(devices_by_10, many) / (double)many,
-	    "below 1024");
+	    "below 700");
 	report("a device in flocks of 100 (of 100,000)", cost(devices_by_100, many) / (double)many,
-	    "below 1024");
+	    "below 700");
 
 	if (mkdtemp(folder) == NULL)
 		give_up(folder);

@@ -28,7 +28,7 @@ have(void *at)
 struct flock_id
 crowd_flock(size_t n, uint8_t domain)
 {
-	return (struct flock_id){ (n + 1) << 8 | domain };
+	return (struct flock_id){ UINT64_C(0xc0) << 56 | (n + 1) << 8 | domain };
 }
 
 struct cathedral_secret
@@ -60,29 +60,35 @@ crowd_keys(size_t flock, uint32_t device)
 	return keys;
 }
 
-struct registry *
-crowd_registry(size_t flocks, unsigned devices, struct random *r)
+void
+crowd_join(struct registry *r, size_t flocks, unsigned devices)
 {
-	struct registry_parts parts = { .flock_count = flocks, .hash = hash_key_new(r) };
 	struct registry_spec_device specs[KEK_NUMBER_MAX];
-	struct registry *registry;
 	struct cosk_secret secret;
 	struct cosk_public public;
 
 	keys_to_sign(&secret, &public);
 	memset(specs, 0, sizeof(specs));
-	parts.flocks = have(calloc(flocks, sizeof(parts.flocks[0])));
 	for (size_t n = 0; n < flocks; n++) {
+		struct registry_flock *f;
+
 		for (unsigned d = 0; d < devices; d++) {
 			specs[d].id.value = d + 1;
 			specs[d].kek_number = (uint8_t)(d + 1);
 			specs[d].cs = crowd_secret(n, d + 1);
 			specs[d].cosk = public;
 		}
-		parts.flocks[n] = have(registry_flock_create(crowd_flock(n, 0), specs, devices));
+		f = have(registry_flock_create(crowd_flock(n, 0), specs, devices));
+		have(registry_put_flock(r, f) ? f : NULL);
 	}
-	registry = have(registry_create(&parts, NULL));
-	free(parts.flocks);
+}
+
+struct registry *
+crowd_registry(size_t flocks, unsigned devices, struct random *r)
+{
+	struct registry *registry = have(registry_empty(hash_key_new(r)));
+
+	crowd_join(registry, flocks, devices);
 	return registry;
 }
 
@@ -119,7 +125,8 @@ know(struct site *site, struct flock_id flock, uint8_t own, struct place place, 
 struct endpoint
 crowd_second_at(const struct crowd_places *places, size_t flock)
 {
-	const uint8_t ip[4] = { 127, 1, (uint8_t)(flock >> 8), (uint8_t)flock };
+	const uint8_t ip[4] = { 127, (uint8_t)(1 + (flock >> 16)), (uint8_t)(flock >> 8),
+		(uint8_t)flock };
 
 	return places->apart ? endpoint_from_ipv4(ip, places->second.port) : places->second;
 }

@@ -14,11 +14,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Flock n (from 0), its base; domain 0 is for listener 0, domain 1 for listener 1. */
+/* Flock n (from 0), none of another test's; domain 0 is for listener 0, domain 1 for listener 1. */
 struct flock_id crowd_flock(size_t n, uint8_t domain);
 
 /* Flocks of so many devices: identities and KEK numbers 1, 2, ...; caps are 0. */
 struct registry *crowd_registry(size_t flocks, unsigned devices, struct random *r);
+
+/* The same flocks besides those that a registry, which nobody reads yet, has already. */
+void crowd_join(struct registry *r, size_t flocks, unsigned devices);
 
 struct cathedral_secret crowd_secret(size_t flock, uint32_t device);
 struct device_keys crowd_keys(size_t flock, uint32_t device);

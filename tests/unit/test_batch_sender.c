@@ -356,6 +356,23 @@ draw(struct fixture *f, struct random *r)
 		    sizes[random_below(r, 3)]);
 }
 
+/* One behind the other in memory, as they are received, and here and there something between. */
+static void
+lay_together(struct fixture *f, struct random *r)
+{
+	static uint8_t room[(OUTBOX_MAX + 3) * (PACKET_MAX + 1)];
+	uint8_t *at = room;
+
+	for (size_t n = 0; n < f->count; n++) {
+		struct packet *pkt = f->packets[n];
+
+		at += random_below(r, 8) == 0;
+		memcpy(at, pkt->head, pkt->len);
+		pkt->head = at;
+		at += pkt->len;
+	}
+}
+
 /* Each comes once, whole, and those from one socket to one device in their order. */
 static void
 expect_drawn(const struct fixture *f)
@@ -384,6 +401,8 @@ test_any_packets_arrive_once_whole_and_in_order(void **state)
 		if (round == 100)
 			refuse_runs(f, 1);
 		draw(f, &r);
+		if (round % 2 == 0)
+			lay_together(f, &r);
 		send_all(f);
 		expect_drawn(f);
 		sent += f->count;

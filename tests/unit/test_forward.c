@@ -124,6 +124,51 @@ domains_and_pairs_are_relayed(void **state)
 }
 
 /* What is said in one domain is not heard in another. */
+/* A batch of several tunnels' packets: each goes its own way, whoever the one before was of. */
+static void
+packets_of_a_batch_go_each_its_own_way(void **state)
+{
+	static const char order[] = "oott99ot9o9"; /* of one, of three, to a number nobody has */
+	static struct packet packets[sizeof(order) - 1];
+	struct packet *batch[sizeof(order) - 1];
+	struct device_moment m = { s.now, &s.random };
+	struct actor three, back, nobody;
+	size_t sent = 0;
+
+	(void)state;
+	meet(0, 0);
+	three = stage_actor(&s, &s.a[2], a, a, 1, 0);
+	back = stage_actor(&s, &s.a[0], a, a, 3, 0);
+	nobody = stage_actor(&s, &s.a[0], a, a, 9, 0);
+	stage_info(&s, &three);
+	stage_info(&s, &back);
+	tray_empty(&s.tray);
+	for (size_t n = 0; order[n] != '\0'; n++) {
+		struct actor *who = order[n] == 'o' ? &one : order[n] == 't' ? &three : &nobody;
+		const uint8_t payload[DEVICE_PAYLOAD_MIN] = { (uint8_t)n };
+		struct device_packet made;
+
+		assert_true(device_make_data(&who->d, &m, payload, sizeof(payload), &made));
+		batch[n] = &packets[n];
+		packet_reset(batch[n], made.len);
+		memcpy(batch[n]->head, made.bytes, made.len);
+		batch[n]->from = who->at;
+	}
+	pipeline_run(s.pipeline, batch, sizeof(order) - 1, s.now);
+	for (size_t n = 0; order[n] != '\0'; n++) {
+		const struct actor *to = order[n] == 'o' ? &two : &back;
+
+		assert_int_equal(batch[n]->verdict,
+		    order[n] == '9' ? VERDICT_DROP_NOT_ALLOWED : VERDICT_RELAYED);
+		if (order[n] == '9')
+			continue;
+		assert_true(endpoint_equal(&s.tray.sent[sent].to, &to->at));
+		assert_memory_equal(s.tray.sent[sent].bytes, batch[n]->head, batch[n]->len);
+		sent++;
+	}
+	assert_int_equal(s.tray.count, sent);
+}
+
 static void
 domains_do_not_reach_each_other(void **state)
 {
@@ -472,6 +517,7 @@ main(void)
 		ON_STAGE(data_arrives_as_it_was_sent),
 		ON_STAGE(the_largest_packets_pass),
 		ON_STAGE(domains_and_pairs_are_relayed),
+		ON_STAGE(packets_of_a_batch_go_each_its_own_way),
 		ON_STAGE(domains_do_not_reach_each_other),
 		ON_STAGE(it_follows_a_device_that_moves),
 		ON_STAGE(a_silent_receiver_is_forgotten_after_120_seconds),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "protocol/crypto/kdf.h"
+#include "tests/support/seed.h"
 #include "tests/support/vectors.h"
 
 #include <setjmp.h>
@@ -173,6 +174,40 @@ derives_unwrap_keys(void **state)
 	json_decref(root);
 }
 
+/* Together they are what each of them is by itself. */
+static void
+derives_shrouds_of_many_devices(void **state)
+{
+	enum { MANY = 21 };
+	struct cathedral_secret secrets[MANY];
+	struct kmac_prefix masks[MANY], identities[MANY], want;
+	struct shroud_order orders[MANY];
+	struct shroud_key key;
+	struct random r;
+
+	(void)state;
+	random_for_test(&r);
+	random_bytes(&r, secrets, sizeof(secrets));
+	for (size_t n = 0; n < MANY; n++)
+		orders[n] =
+		    (struct shroud_order){ &secrets[n], { random_u64(&r) }, { random_u64(&r) },
+			    { (uint32_t)random_u64(&r) }, &masks[n], &identities[n] };
+	for (size_t count = 0; count <= MANY; count++) {
+		memset(masks, 0, sizeof(masks));
+		memset(identities, 0, sizeof(identities));
+		shroud_prefixes(orders, count);
+		for (size_t n = 0; n < count; n++) {
+			const struct shroud_order *o = &orders[n];
+
+			shroud_key_device(&key, o->cs, o->own, o->other);
+			shroud_mask_prefix(&want, &key);
+			assert_memory_equal(&masks[n], &want, sizeof(want));
+			shroud_identity_prefix(&want, o->own, o->other, o->device);
+			assert_memory_equal(&identities[n], &want, sizeof(want));
+		}
+	}
+}
+
 /* Domains count in offer keys, and do not in shroud keys and identities. */
 static void
 minds_domains_only_where_it_should(void **state)
@@ -208,6 +243,7 @@ main(void)
 		cmocka_unit_test(derives_offer_keys),
 		cmocka_unit_test(derives_shroud_keys),
 		cmocka_unit_test(derives_shroud_identities),
+		cmocka_unit_test(derives_shrouds_of_many_devices),
 		cmocka_unit_test(derives_unwrap_keys),
 		cmocka_unit_test(minds_domains_only_where_it_should),
 	};

@@ -45,6 +45,26 @@ each_state_is_permuted_alone(void **state)
 	}
 }
 
+/* Wherever they lie, and however many there are; nothing else is touched. */
+static void
+all_states_are_permuted_where_they_lie(void **state)
+{
+	uint64_t before[COUNTS + 1][KECCAK_LANES], after[COUNTS + 1][KECCAK_LANES];
+	uint64_t *states[COUNTS];
+
+	(void)state;
+	for (size_t count = 0; count <= COUNTS; count++) {
+		random_bytes(&randomness, before, sizeof(before));
+		memcpy(after, before, sizeof(after));
+		for (size_t n = 0; n < count; n++)
+			states[n] = after[count - n];
+		keccak_permute_all(states, count);
+		for (size_t n = 1; n <= count; n++)
+			keccak_permute(before[n]);
+		assert_memory_equal(after, before, sizeof(after));
+	}
+}
+
 static void
 the_best_way_works(void **state)
 {
@@ -254,6 +274,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_state_is_permuted_alone),
+		cmocka_unit_test(all_states_are_permuted_where_they_lie),
 		cmocka_unit_test(the_best_way_works),
 		cmocka_unit_test(jobs_come_out_as_one_by_one),
 		cmocka_unit_test(a_great_many_jobs_come_out_right),

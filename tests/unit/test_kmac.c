@@ -169,6 +169,35 @@ keeps_the_prefix_for_many_inputs(void **state)
 	assert_memory_equal(&prefix, &before, sizeof(prefix));
 }
 
+static void
+makes_the_prefixes_of_many_keys(void **state)
+{
+	static const size_t lengths[] = { 0, 1, 16, 32, KMAC_KEYS_LEN_MAX };
+	struct kmac_prefix got[BATCH], want, *at[BATCH];
+	struct random r;
+
+	(void)state;
+	random_for_test(&r);
+	for (size_t count = 0; count <= BATCH; count++) {
+		size_t len = lengths[count % (sizeof(lengths) / sizeof(lengths[0]))];
+		const uint8_t *keys[BATCH];
+		uint8_t *room[BATCH];
+
+		for (size_t n = 0; n < count; n++) {
+			room[n] = malloc(len);
+			random_bytes(&r, room[n], len);
+			keys[n] = room[n];
+			at[n] = &got[count - 1 - n];
+		}
+		kmac_prefixes_init(at, "SANCTUM.TEST", keys, len, count);
+		for (size_t n = 0; n < count; n++) {
+			kmac_prefix_init(&want, "SANCTUM.TEST", keys[n], len);
+			assert_memory_equal(at[n], &want, sizeof(want));
+			free(room[n]);
+		}
+	}
+}
+
 /* The output's length is part of what is authenticated: not a prefix of the longer one. */
 static void
 makes_other_output_for_other_lengths(void **state)
@@ -261,6 +290,7 @@ main(void)
 		cmocka_unit_test(agrees_with_libcrypto_on_every_length),
 		cmocka_unit_test(encodes_long_lengths),
 		cmocka_unit_test(keeps_the_prefix_for_many_inputs),
+		cmocka_unit_test(makes_the_prefixes_of_many_keys),
 		cmocka_unit_test(makes_other_output_for_other_lengths),
 		cmocka_unit_test(masks_and_unmasks),
 		cmocka_unit_test(runs_batches_like_single_jobs),

@@ -112,7 +112,8 @@ flocks_that_cannot_be_are_refused(void **state)
 	}
 	full = registry_flock_create(flock_a, two, 255);
 	assert_non_null(full);
-	assert_int_equal(full->by_kek[255], 255);
+	assert_ptr_equal(registry_flock_by_kek(full, 255), &full->devices[254]);
+	assert_null(registry_flock_by_kek(full, 0));
 	registry_flock_release(full);
 	assert_null(registry_flock_create(flock_a, two, 256));
 	assert_null(registry_flock_create(flock_a, two + 255, 1)); /* KEK number 0 */
@@ -211,6 +212,51 @@ parties_follow_the_rules(void **state)
 				&by_number) == cases[n].allowed);
 		if (cases[n].allowed)
 			assert_memory_equal(&by_id, &by_number, sizeof(by_id));
+	}
+	registry_free(p.registry);
+}
+
+/* Both ends are there, or it is no tunnel. */
+static void
+parties_are_found_together(void **state)
+{
+	static const struct {
+		uint64_t own, other;
+		uint8_t of_own, of_other;
+		bool allowed;
+	} cases[] = {
+		{ 0xaaaa00, 0xaaaa00, 5, 255, true },
+		{ 0xaaaa07, 0xaaaa07, 255, 9, true },
+		{ 0xaaaa00, 0xaaaa01, 5, 255, false },
+		{ 0xaaaa00, 0xbbbb00, 5, 1, true },
+		{ 0xbbbb03, 0xaaaa03, 9, 255, true },
+		{ 0xaaaa00, 0xaaaa00, 5, 6, false },
+		{ 0xaaaa00, 0xaaaa00, 6, 5, false },
+		{ 0xaaaa00, 0xbbbb00, 5, 5, false }, /* the other flock has no such number */
+		{ 0xaaaa00, 0xcccc00, 5, 5, false },
+		{ 0xaaaa00, 0xdddd00, 5, 5, false },
+		{ 0xdddd00, 0xaaaa00, 5, 5, false },
+		{ 0xdddd00, 0xdddd00, 5, 5, false },
+	};
+	struct parish p;
+
+	(void)state;
+	parish_open(&p);
+	for (size_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+		struct flock_id own = { cases[n].own }, other = { cases[n].other };
+		struct tunnel_id tunnel = tunnel_between(cases[n].of_own, cases[n].of_other);
+		struct parties got;
+		struct party want;
+
+		assert_true(
+		    registry_parties(p.registry, other, own, tunnel, &got) == cases[n].allowed);
+		if (!cases[n].allowed)
+			continue;
+		assert_true(registry_party_by_kek(p.registry, own, other, cases[n].of_own, &want));
+		assert_memory_equal(&got.receiver, &want, sizeof(want));
+		assert_true(
+		    registry_party_by_kek(p.registry, other, own, cases[n].of_other, &want));
+		assert_memory_equal(&got.sender, &want, sizeof(want));
 	}
 	registry_free(p.registry);
 }
@@ -530,6 +576,7 @@ main(void)
 		cmocka_unit_test(flocks_that_cannot_be_are_refused),
 		cmocka_unit_test(shrouds_are_derived_for_each_pair),
 		cmocka_unit_test(parties_follow_the_rules),
+		cmocka_unit_test(parties_are_found_together),
 		cmocka_unit_test(pairs_are_found_either_way_round),
 		cmocka_unit_test(every_shroud_is_visited_once),
 		cmocka_unit_test(a_registry_may_be_empty),
