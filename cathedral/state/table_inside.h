@@ -18,9 +18,10 @@ struct table_shard {
 	_Alignas(64) pthread_mutex_t lock;
 	struct table *table;
 	uint32_t *buckets;
-	uint32_t *flocks;    /* heads of the chains of flocks, as many as buckets; or NULL */
-	uint8_t *slots;      /* slot n at n * stride; slot 0 is not used */
-	uint32_t used;       /* slots ever handed out */
+	uint32_t *flocks;  /* heads of the chains of flocks, as many as buckets; or NULL */
+	uint8_t *slots;    /* slot n at n * stride; slot 0 is not used */
+	uint32_t *touched; /* of slot n: 0, nothing lives there; else the mark at its last change */
+	uint32_t used;     /* slots ever handed out */
 	uint32_t free_first; /* chain of slots given back */
 	uint32_t live;
 	uint32_t hand; /* where the next sweep begins */
@@ -40,10 +41,9 @@ struct table {
 	struct table_shard shards[];
 };
 
-/* In front of every entry. */
+/* In front of every entry, which it must not misalign. */
 struct slot {
-	uint32_t next;
-	uint32_t touched; /* 0: nothing lives here; else the table's mark when it last changed */
+	_Alignas(8) uint32_t next;
 };
 
 /*
@@ -64,6 +64,14 @@ static inline void *
 slot_entry(struct slot *slot)
 {
 	return slot + 1;
+}
+
+static inline uint32_t
+slot_number(const struct table_shard *s, const struct slot *slot)
+{
+	size_t bytes = (size_t)((const uint8_t *)slot - s->slots);
+
+	return (uint32_t)(bytes / s->table->stride);
 }
 
 static inline struct links *
