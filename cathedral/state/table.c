@@ -206,7 +206,8 @@ chain_remove(struct table_shard *s, uint32_t n)
 static void
 touch(struct table_shard *s, uint32_t n)
 {
-	s->touched[n] = atomic_load_explicit(&s->table->mark, memory_order_relaxed);
+	s->newest = atomic_load_explicit(&s->table->mark, memory_order_relaxed);
+	s->touched[n] = s->newest;
 }
 
 void *

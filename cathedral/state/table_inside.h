@@ -24,6 +24,7 @@ struct table_shard {
 	uint32_t used;     /* slots ever handed out */
 	uint32_t free_first; /* chain of slots given back */
 	uint32_t live;
+	uint32_t newest; /* mark of the last change of any entry */
 	uint32_t hand; /* where the next sweep begins */
 	const void *locked_for;
 	uint64_t locked_hash; /* of that key: most of what follows is about it */

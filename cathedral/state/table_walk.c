@@ -84,6 +84,8 @@ see_part(struct table_shard *s, uint32_t first, uint32_t since, table_see *see, 
 {
 	uint32_t n = first, seen = 0;
 
+	if (s->newest < since)
+		return 0;
 	for (; n <= s->used && n - first < PART_PASSED && seen < PART_SEEN; n++) {
 		if (s->touched[n] != 0 && s->touched[n] >= since) {
 			see(slot_entry(slot_at(s, n)), arg);
