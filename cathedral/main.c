@@ -321,18 +321,18 @@ start_serving(struct cathedral *c, struct fault *why)
 		.workers = c->worker_count,
 		.lookup_percent = (unsigned)c->conf.lookup_percent,
 		.spin_ns = c->conf.spin * 1000,
-		.resting = true, /* getting ready takes longer than beginning */
 		.stats = c->stats,
 		.seed = &c->random,
 	};
+	uint64_t since_ns;
 
 	c->crew = crew_start(&crew, why);
-	if (c->crew == NULL || succession_take(c->succession, c->site, why) == TAKER_NOT ||
-	    !crew_resume(c->crew, why))
+	if (c->crew == NULL || succession_take(c->succession, c->site, why) == TAKER_NOT)
 		return false;
+	since_ns = crew_resume(c->crew);
 	if (c->taker != NULL)
 		reclaim(c);
-	succession_serves(c->succession);
+	succession_serves(c->succession, since_ns);
 	taker_destroy(c->taker);
 	c->taker = NULL;
 	return true;
@@ -369,8 +369,8 @@ has_user(const struct conf *conf, const char *path, struct fault *why)
 }
 
 /* Until it is told to end, or another cathedral serves in its place. */
-static bool
-serve(struct cathedral *c, struct fault *why)
+static void
+serve(struct cathedral *c)
 {
 	bool kept[KEEPSAKES];
 
@@ -379,16 +379,13 @@ serve(struct cathedral *c, struct fault *why)
 		log_info("another process serves now");
 		if (kept[KEEPSAKE_PIDFILE])
 			pidfile_leave(&c->pidfile);
-		return true;
-	case LOOP_BROKEN:
-		return fault_set(why, "ends, since it cannot serve any more");
+		return;
 	case LOOP_STOPPED:
 		break;
 	}
 	notify_stopping();
 	crew_pause(c->crew);
 	succession_save(c->succession);
-	return true;
 }
 
 /* The cathedral that runs, if it is to be replaced. */
@@ -426,7 +423,8 @@ cathedral_run(struct cathedral *c, const struct startup *options, struct fault *
 
 	announce(&c->conf, c->site, &c->sockets);
 	background_ready(&c->background);
-	return serve(c, why);
+	serve(c);
+	return true;
 }
 
 int

@@ -38,7 +38,7 @@ start(struct crew *c, const struct crew_options *o, struct fault *why)
 
 	while (c->count < o->workers) {
 		unsigned n = c->count;
-		const struct worker_options worker = { n, o->spin_ns, o->resting };
+		const struct worker_options worker = { n, o->spin_ns };
 
 		c->workers[n] =
 		    worker_start(o->site, o->sockets, &worker, &o->stats[n], o->seed, why);
@@ -81,14 +81,18 @@ crew_pause(struct crew *c)
 	return since_ns;
 }
 
-bool
-crew_resume(struct crew *c, struct fault *why)
+uint64_t
+crew_resume(struct crew *c)
 {
-	for (unsigned n = 0; n < c->count; n++) {
-		if (!worker_resume(c->workers[n], why))
-			return false;
-	}
-	return scanner_resume(c->scanner, why);
+	uint64_t since_ns;
+
+	for (unsigned n = 0; n < c->count; n++)
+		worker_call(c->workers[n]);
+	for (unsigned n = 0; n < c->count; n++)
+		worker_await(c->workers[n]);
+	since_ns = clock_now().mono_ns;
+	scanner_resume(c->scanner);
+	return since_ns;
 }
 
 int

@@ -22,7 +22,6 @@ struct crew_options {
 	unsigned workers;
 	unsigned lookup_percent; /* of one CPU, for the scanner */
 	uint64_t spin_ns;        /* as worker.h has it */
-	bool resting;            /* no packet is read before crew_resume() */
 	struct stats *stats;
 	struct random *seed;
 };
@@ -30,16 +29,16 @@ struct crew_options {
 /* How many workers: as many as wanted or, for 0, one for each CPU that we may use; most at most. */
 unsigned crew_size(unsigned wanted, unsigned most);
 
-/* They run when it returns, unless they are to rest first; NULL with the reason when one of them
- * cannot. */
+/* All of them are there, and rest; NULL with the reason when one of them cannot be. */
 struct crew *crew_start(const struct crew_options *options, struct fault *why);
 
 /*
- * Nothing is received, sent or changed from when it returns until crew_resume(), and all that was
- * received before has been dealt with.  Returns the moment from which on not everybody served.
+ * Nothing is received, sent or changed from when the first returns until the second is called, and
+ * all that was received before has been dealt with.  They return the moments, monotonic, from which
+ * on not everybody served, and everybody did.
  */
 uint64_t crew_pause(struct crew *c);
-bool crew_resume(struct crew *c, struct fault *why);
+uint64_t crew_resume(struct crew *c);
 
 /* A worker that did not go round for so long, or -1. */
 int crew_hanging(const struct crew *c, uint64_t now_ns, uint64_t for_ns);

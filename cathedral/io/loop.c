@@ -275,14 +275,9 @@ static void
 on_resume(void *arg)
 {
 	struct loop *l = arg;
-	struct fault why;
 
+	crew_resume(l->crew);
 	l->world.reclaim(l->world.reclaim_arg);
-	if (crew_resume(l->crew, &why))
-		return;
-	log_error("%s", why.text);
-	l->end = LOOP_BROKEN;
-	event_base_loopbreak(l->base);
 }
 
 static void

@@ -56,7 +56,6 @@ bool loop_attach(struct loop *l, const struct loop_world *world, struct fault *w
 enum loop_end {
 	LOOP_STOPPED, /* SIGTERM or SIGINT */
 	LOOP_GIVEN,   /* another process serves; kept[] says what it has of ours */
-	LOOP_BROKEN,  /* it cannot go on, and said why */
 };
 
 /* Runs while the crew, which is borrowed, serves. */

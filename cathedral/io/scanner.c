@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/thread.h"
 #include "cathedral/io/batch_sender.h"
+#include "cathedral/io/shift.h"
 #include "cathedral/relay/pipeline.h"
 
 #include <stdlib.h>
@@ -12,8 +13,7 @@
 #define NAP_MS 50 /* the longest sleep, so that stopping is prompt */
 
 struct scanner {
-	pthread_t thread;
-	bool running;
+	struct shift shift;
 	struct lookups *lookups;
 	struct batch_sender *sender;
 	struct pipeline *pipeline;
@@ -79,12 +79,11 @@ wait_for_credit(struct scanner *s)
 	return !lookups_stopped(s->lookups);
 }
 
-static void *
-scanner_run(void *arg)
+static void
+work(void *arg)
 {
 	struct scanner *s = arg;
 
-	thread_name("scanner");
 	thread_yields();
 	while (wait_for_credit(s)) {
 		size_t count = lookups_next(s->lookups, s->taken, LOOKUPS_TOGETHER, 1000), accepted;
@@ -97,7 +96,6 @@ scanner_run(void *arg)
 		budget_spend(
 		    &s->budget, budget_in_vain(clock_thread_cpu_ns() - before, count, accepted));
 	}
-	return NULL;
 }
 
 struct scanner *
@@ -118,9 +116,7 @@ scanner_start(struct site *site, const struct sockets *sockets,
 	if (s->sender != NULL)
 		s->pipeline =
 		    pipeline_create(site, options->slot, batch_sender_of(s->sender), stats, seed);
-	if (s->pipeline != NULL)
-		s->running = thread_start(&s->thread, scanner_run, s);
-	if (s->running)
+	if (s->pipeline != NULL && shift_start(&s->shift, "scanner", work, s))
 		return s;
 	fault_set(why, "scanner: cannot be started");
 	scanner_stop(s);
@@ -130,20 +126,15 @@ scanner_start(struct site *site, const struct sockets *sockets,
 void
 scanner_pause(struct scanner *s)
 {
-	if (!s->running)
-		return;
 	lookups_stop(s->lookups);
-	pthread_join(s->thread, NULL);
-	s->running = false;
+	shift_rest(&s->shift);
 }
 
-bool
-scanner_resume(struct scanner *s, struct fault *why)
+void
+scanner_resume(struct scanner *s)
 {
 	lookups_go_on(s->lookups);
-	if (!s->running)
-		s->running = thread_start(&s->thread, scanner_run, s);
-	return s->running || fault_set(why, "scanner: cannot be started again");
+	shift_call(&s->shift);
 }
 
 void
@@ -152,6 +143,7 @@ scanner_stop(struct scanner *s)
 	if (s == NULL)
 		return;
 	scanner_pause(s);
+	shift_end(&s->shift);
 	pipeline_destroy(s->pipeline);
 	batch_sender_destroy(s->sender);
 	free(s);

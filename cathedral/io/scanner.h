@@ -22,14 +22,14 @@ struct scanner_options {
 	unsigned percent; /* of one CPU, for what is in vain */
 };
 
-/* site, sockets and stats are borrowed; NULL with the reason when it cannot. */
+/* It rests.  site, sockets and stats are borrowed; NULL with the reason when it cannot. */
 struct scanner *scanner_start(struct site *site, const struct sockets *sockets,
     const struct scanner_options *options, struct stats *stats, struct random *seed,
     struct fault *why);
 
-/* It rests, and what waits for it waits longer, until it is resumed; that may fail. */
+/* While it rests what waits for it waits longer. */
 void scanner_pause(struct scanner *s);
-bool scanner_resume(struct scanner *s, struct fault *why);
+void scanner_resume(struct scanner *s);
 
 /* Ends it for good (also the site's lookups), waits and frees; NULL is fine. */
 void scanner_stop(struct scanner *s);

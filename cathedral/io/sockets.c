@@ -2,6 +2,7 @@
 #include "cathedral/io/sockets.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
@@ -49,6 +50,20 @@ give_up(int fd)
 	return -1;
 }
 
+/*
+ * Nothing comes in until open_gates().  The more sockets share an address, the fewer packets each
+ * gets: what came before all of them were bound would wait in another one than what the same device
+ * sends afterwards, and be overtaken.
+ */
+static bool
+shut_gate(int fd)
+{
+	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+	const struct sock_fprog program = { .len = 1, .filter = &nothing };
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0;
+}
+
 static int
 open_at(const struct endpoint *at, bool shared)
 {
@@ -57,7 +72,7 @@ open_at(const struct endpoint *at, bool shared)
 	bool v4 = endpoint_is_ipv4(at);
 	int fd = socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (fd == -1 || (shared && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1)) ||
+	if (fd == -1 || (shared && (!set(fd, SOL_SOCKET, SO_REUSEPORT, 1) || !shut_gate(fd))) ||
 	    (!v4 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) ||
 	    bind(fd, (const struct sockaddr *)&address, len) == -1)
 		return give_up(fd);
@@ -129,6 +144,24 @@ open_shared(struct sockets *s, const struct endpoint *at, int buffer, struct fau
 	grow_buffers(s, fd, buffer);
 	prepare(s, fd);
 	return fd;
+}
+
+static bool
+open_gate(int fd)
+{
+	/* Those that were taken over have none. */
+	return fd == -1 || set(fd, SOL_SOCKET, SO_DETACH_FILTER, 0) || errno == ENOENT;
+}
+
+/* All of them are bound: from here on each device's packets come to one. */
+static bool
+open_gates(const struct sockets *s, struct fault *why)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < s->rows * s->listener_count; i++)
+		ok = open_gate(s->pairs[i].main) && open_gate(s->pairs[i].nat) && ok;
+	return ok || fault_set(why, "sockets: %s", strerror(errno));
 }
 
 static struct endpoint
@@ -206,7 +239,10 @@ sockets_open(struct sockets *s, const struct listener *listeners, size_t count,
 			return false;
 		}
 	}
-	return true;
+	if (open_gates(s, why))
+		return true;
+	sockets_close(s);
+	return false;
 }
 
 uint32_t
@@ -366,7 +402,7 @@ sockets_take(struct sockets *s, const struct listener *listeners, size_t count,
 		*place = t->fd;
 		t->fd = -1;
 	}
-	if (open_all_missing(s, listeners, options->buffer, why))
+	if (open_all_missing(s, listeners, options->buffer, why) && open_gates(s, why))
 		return true;
 	sockets_close(s);
 	return false;

@@ -150,12 +150,12 @@ succession_take(struct succession *s, struct site *site, struct fault *why)
 }
 
 void
-succession_serves(struct succession *s)
+succession_serves(struct succession *s, uint64_t since_ns)
 {
 	if (s->options.taker == NULL)
 		return;
 	s->door_own = true;
-	taker_serves(s->options.taker);
+	taker_serves(s->options.taker, since_ns);
 	taker_report(s->options.taker, &s->state);
 	log_info("took over in %.1f ms", (double)s->state.gap_ns / 1e6);
 }

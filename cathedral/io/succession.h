@@ -53,8 +53,8 @@ bool succession_attach(struct succession *s, struct event_base *base,
  */
 enum taker_result succession_take(struct succession *s, struct site *site, struct fault *why);
 
-/* Everybody serves now: ends the one before, if there was one. */
-void succession_serves(struct succession *s);
+/* Everybody serves since then (monotonic): ends the one before, if there was one. */
+void succession_serves(struct succession *s, uint64_t since_ns);
 
 /* Writes the state file now, if there is to be one and nobody else serves. */
 void succession_save(struct succession *s);

@@ -277,12 +277,10 @@ taker_take(struct taker *t, struct site *site, struct fault *why)
 }
 
 void
-taker_serves(struct taker *t)
+taker_serves(struct taker *t, uint64_t since_ns)
 {
-	struct instant now = clock_now();
-
-	t->serves_ns = now.mono_ns;
-	t->serves_s = now.wall_s;
+	t->serves_ns = since_ns;
+	t->serves_s = clock_now().wall_s;
 	handover_say(&t->channel, HANDOVER_SERVING, NULL, 0, -1);
 }
 

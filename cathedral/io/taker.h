@@ -47,8 +47,8 @@ enum taker_result {
 /* Takes everything that the other one knows into the site, which no thread serves yet. */
 enum taker_result taker_take(struct taker *t, struct site *site, struct fault *why);
 
-/* All workers run: tells the other one that it may end. */
-void taker_serves(struct taker *t);
+/* All workers run, since when (monotonic): tells the other one that it may end. */
+void taker_serves(struct taker *t, uint64_t since_ns);
 
 /* How it went: handovers, taken_s and gap_ns. */
 void taker_report(const struct taker *t, struct overview_succession *ret);

@@ -2,9 +2,9 @@
 #include "cathedral/io/worker.h"
 
 #include "base/clock.h"
-#include "base/thread.h"
 #include "cathedral/io/batch.h"
 #include "cathedral/io/batch_sender.h"
+#include "cathedral/io/shift.h"
 #include "cathedral/relay/pipeline.h"
 
 #include <errno.h>
@@ -24,11 +24,12 @@
 #define TICK_MS    50 /* while something waits in the pipeline */
 
 struct worker {
-	pthread_t thread;
-	bool running;
+	struct shift shift;
+	char name[16];
 	struct worker_options options;
-	uint64_t busy_ns; /* when there last was something to do */
-	int epoll, stop;  /* stop is an eventfd */
+	uint64_t busy_ns;   /* when there last was something to do */
+	_Atomic bool asked; /* to rest */
+	int epoll, wake;    /* wake is an eventfd: it may be asked while it sleeps */
 	size_t source_count;
 	struct source *sources;
 	struct stats *stats;
@@ -37,6 +38,12 @@ struct worker {
 	struct pipeline *pipeline;
 	_Alignas(64) _Atomic uint64_t beat_ns; /* the main thread looks at it */
 };
+
+static bool
+is_asked(const struct worker *w)
+{
+	return atomic_load_explicit(&w->asked, memory_order_relaxed);
+}
 
 /* What one call received is served whole, since another source would need its place. */
 static void
@@ -51,7 +58,8 @@ serve(struct worker *w, struct source *s)
 			return;
 		pipeline_run(w->pipeline, batch_packets(w->batch), n, clock_now());
 		served += n;
-	} while (batch_has_left(w->batch) || (served < PACKETS_A_TURN && batch_has_more(w->batch)));
+	} while (batch_has_left(w->batch) ||
+		 (served < PACKETS_A_TURN && batch_has_more(w->batch) && !is_asked(w)));
 }
 
 /* What waits does not wait much longer than it should; most of the time nothing does. */
@@ -98,23 +106,19 @@ beat(struct worker *w, bool busy)
 		pipeline_tick(w->pipeline, now);
 }
 
-static void *
-worker_run(void *arg)
+static void
+work(void *arg)
 {
 	struct worker *w = arg;
 	struct epoll_event events[EVENTS_MAX];
-	char name[24];
 
-	snprintf(name, sizeof(name), "worker %u", w->options.number);
-	thread_name(name);
-	for (;;) {
+	while (!is_asked(w)) {
 		int n = wait_for_events(w, events);
 
 		beat(w, n > 0);
-		for (int i = 0; i < n; i++) {
-			if (events[i].data.ptr == NULL)
-				return NULL;
-			serve(w, events[i].data.ptr);
+		for (int i = 0; i < n && !is_asked(w); i++) {
+			if (events[i].data.ptr != NULL)
+				serve(w, events[i].data.ptr);
 		}
 	}
 }
@@ -169,8 +173,8 @@ static bool
 open_events(struct worker *w, const struct sockets *sockets)
 {
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
-	w->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return w->epoll != -1 && w->stop != -1 && watch(w, w->stop, NULL) &&
+	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return w->epoll != -1 && w->wake != -1 && watch(w, w->wake, NULL) &&
 	       add_sources(w, sockets);
 }
 
@@ -199,16 +203,14 @@ worker_start(struct site *site, const struct sockets *sockets, const struct work
 		return NULL;
 	}
 	memset(w, 0, sizeof(*w));
-	w->epoll = w->stop = -1;
+	w->epoll = w->wake = -1;
 	w->options = *options;
+	snprintf(w->name, sizeof(w->name), "worker %u", options->number);
 	w->stats = stats;
 	atomic_init(&w->beat_ns, clock_now().mono_ns);
 	errno = ENOMEM;
-	if (fill(w, site, sockets, seed) &&
-	    (options->resting || thread_start(&w->thread, worker_run, w))) {
-		w->running = !options->resting;
+	if (fill(w, site, sockets, seed) && shift_start(&w->shift, w->name, work, w))
 		return w;
-	}
 	fault_set(why, "worker %u: %s", options->number, strerror(errno));
 	worker_stop(w);
 	return NULL;
@@ -221,36 +223,39 @@ worker_beat_ns(const struct worker *w)
 }
 
 void
+worker_call(struct worker *w)
+{
+	atomic_store_explicit(&w->beat_ns, clock_now().mono_ns, memory_order_relaxed);
+	shift_call(&w->shift);
+}
+
+void
+worker_await(struct worker *w)
+{
+	shift_await(&w->shift);
+}
+
+void
 worker_ask(struct worker *w)
 {
-	if (w->running)
-		eventfd_write(w->stop, 1);
+	atomic_store_explicit(&w->asked, true, memory_order_relaxed);
+	eventfd_write(w->wake, 1);
 }
 
 void
 worker_pause(struct worker *w)
 {
-	eventfd_t asked;
+	eventfd_t times;
 
-	if (!w->running)
+	if (!w->shift.working)
 		return;
 	worker_ask(w);
-	pthread_join(w->thread, NULL);
-	w->running = false;
-	eventfd_read(w->stop, &asked);
+	shift_rest(&w->shift);
+	atomic_store_explicit(&w->asked, false, memory_order_relaxed);
+	eventfd_read(w->wake, &times);
 	/* What it had to say is said: nobody may wait for it. */
 	if (pipeline_due_ns(w->pipeline) != UINT64_MAX)
 		pipeline_settle(w->pipeline, clock_now());
-}
-
-bool
-worker_resume(struct worker *w, struct fault *why)
-{
-	atomic_store_explicit(&w->beat_ns, clock_now().mono_ns, memory_order_relaxed);
-	if (!w->running)
-		w->running = thread_start(&w->thread, worker_run, w);
-	return w->running ||
-	       fault_set(why, "worker %u: cannot be started again", w->options.number);
 }
 
 void
@@ -259,10 +264,11 @@ worker_stop(struct worker *w)
 	if (w == NULL)
 		return;
 	worker_pause(w);
+	shift_end(&w->shift);
 	if (w->epoll != -1)
 		close(w->epoll);
-	if (w->stop != -1)
-		close(w->stop);
+	if (w->wake != -1)
+		close(w->wake);
 	pipeline_destroy(w->pipeline);
 	batch_sender_destroy(w->sender);
 	batch_destroy(w->batch);

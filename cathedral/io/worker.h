@@ -19,10 +19,12 @@ struct worker;
 struct worker_options {
 	unsigned number;  /* also its slot of publish.h */
 	uint64_t spin_ns; /* how long it looks for more packets before it sleeps */
-	bool resting;     /* it does nothing before worker_resume() */
 };
 
-/* site, sockets and stats are borrowed.  NULL with the reason when it cannot. */
+/*
+ * It rests until worker_call().  site, sockets and stats are borrowed.  NULL with the reason when
+ * it cannot.
+ */
 struct worker *worker_start(struct site *site, const struct sockets *sockets,
     const struct worker_options *options, struct stats *stats, struct random *seed,
     struct fault *why);
@@ -30,14 +32,16 @@ struct worker *worker_start(struct site *site, const struct sockets *sockets,
 /* When it last went round, monotonic: at least once a second unless it hangs. */
 uint64_t worker_beat_ns(const struct worker *w);
 
+/* It serves from when the second returns; the first only calls, so that several begin together. */
+void worker_call(struct worker *w);
+void worker_await(struct worker *w);
+
 /*
- * It rests from when the second returns (the first only asks, so that several end together): all
- * that it had received is dealt with, and nothing is read until worker_resume(), which fails when
- * there is no thread to be had.
+ * It rests from when the second returns, in the same way: all that it had received is dealt with,
+ * and nothing is read until worker_call().
  */
 void worker_ask(struct worker *w);
 void worker_pause(struct worker *w);
-bool worker_resume(struct worker *w, struct fault *why);
 
 /* Asks it to end, waits for that and frees it; NULL is fine. */
 void worker_stop(struct worker *w);

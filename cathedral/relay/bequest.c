@@ -119,20 +119,33 @@ record_room(struct bequest *b)
 	return w;
 }
 
-/* No lock is held now: what waits goes out. */
+static void
+send_records(struct bequest *b, size_t at, size_t len)
+{
+	memcpy(b->frame + FRAME_HEAD, b->room + at, len);
+	b->failed |= !put(b, b->kind, b->needed, len);
+	*b->count += len / b->size;
+}
+
+/* No lock is held now: whole frames go out, what is left waits for more. */
 static bool
-send_records(void *arg)
+send_full(void *arg)
 {
 	struct bequest *b = arg;
-	size_t most = FRAME_BODY / b->size * b->size;
+	size_t full = FRAME_BODY / b->size * b->size, at = 0;
 
-	for (size_t at = 0; !b->failed && at < b->used; at += most) {
-		size_t len = b->used - at < most ? b->used - at : most;
+	for (; !b->failed && b->used - at >= full; at += full)
+		send_records(b, at, full);
+	b->used -= at;
+	memmove(b->room, b->room + at, b->used);
+	return !b->failed;
+}
 
-		memcpy(b->frame + FRAME_HEAD, b->room + at, len);
-		b->failed = !put(b, b->kind, b->needed, len);
-	}
-	*b->count += b->used / b->size;
+static bool
+send_rest(struct bequest *b)
+{
+	if (!b->failed && b->used > 0)
+		send_records(b, 0, b->used);
 	b->used = 0;
 	return !b->failed;
 }
@@ -181,7 +194,7 @@ write_replays(struct bequest *b, uint64_t *count)
 	b->key_told = true;
 	begin(b, BEQUEST_REPLAYS, RECORD_REPLAY, count);
 	b->replays = replay_begin(b->site->replay);
-	return replay_changed(b->site->replay, since, see_replay, send_records, b);
+	return replay_changed(b->site->replay, since, see_replay, send_full, b) && send_rest(b);
 }
 
 /* Replays first: an offer that is accepted after them moves a tunnel that is not written yet. */
@@ -196,17 +209,17 @@ bequest_write(struct bequest *b, struct instant now, struct bequest_counts *coun
 	begin(b, BEQUEST_TUNNELS, RECORD_TUNNEL, &counts->tunnels);
 	since = b->tunnels;
 	b->tunnels = tunnels_mark(s->tunnels);
-	if (!tunnels_changed(s->tunnels, since, see_tunnel, send_records, b))
+	if (!tunnels_changed(s->tunnels, since, see_tunnel, send_full, b) || !send_rest(b))
 		return false;
 	begin(b, BEQUEST_LITURGIES, RECORD_LITURGY, &counts->liturgies);
 	since = b->liturgies;
 	b->liturgies = liturgies_mark(s->liturgies);
-	if (!liturgies_changed(s->liturgies, since, see_liturgy, send_records, b))
+	if (!liturgies_changed(s->liturgies, since, see_liturgy, send_full, b) || !send_rest(b))
 		return false;
 	begin(b, BEQUEST_IDENTITIES, RECORD_IDENTITY, &counts->identities);
 	since = b->identities;
 	b->identities = identities_mark(s->identities);
-	return identities_changed(s->identities, since, see_identity, send_records, b);
+	return identities_changed(s->identities, since, see_identity, send_full, b) && send_rest(b);
 }
 
 bool

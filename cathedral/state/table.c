@@ -50,12 +50,13 @@ shards_init(struct table *t)
 {
 	size_t bucket_bytes = whole_lines(((size_t)t->bucket_mask + 1) * sizeof(uint32_t));
 	size_t slot_bytes = whole_lines(((size_t)t->shard_slots + 1) * t->stride);
+	size_t mark_bytes = whole_lines(((size_t)t->shard_slots + 1) * sizeof(uint32_t));
 	size_t flock_bytes = 0;
 	uint8_t *at;
 
 	if (t->links_at > 0)
 		flock_bytes = whole_lines(((size_t)t->flock_mask + 1) * sizeof(uint32_t));
-	t->map_size = t->shard_count * (bucket_bytes + flock_bytes + slot_bytes);
+	t->map_size = t->shard_count * (bucket_bytes + flock_bytes + mark_bytes + slot_bytes);
 	at = mmap(NULL, t->map_size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
@@ -72,8 +73,9 @@ shards_init(struct table *t)
 		s->buckets = (uint32_t *)(void *)at;
 		if (flock_bytes > 0)
 			s->flocks = (uint32_t *)(void *)(at + bucket_bytes);
-		s->slots = at + bucket_bytes + flock_bytes;
-		at += bucket_bytes + flock_bytes + slot_bytes;
+		s->touched = (uint32_t *)(void *)(at + bucket_bytes + flock_bytes);
+		s->slots = at + bucket_bytes + flock_bytes + mark_bytes;
+		at += bucket_bytes + flock_bytes + mark_bytes + slot_bytes;
 	}
 	return true;
 }
@@ -220,6 +222,13 @@ chain_remove(struct table_shard *s, uint32_t n)
 
 /* ---- entries ---- */
 
+static void
+touch(struct table_shard *s, uint32_t n)
+{
+	s->newest = atomic_load_explicit(&s->table->mark, memory_order_relaxed);
+	s->touched[n] = s->newest;
+}
+
 void *
 table_insert(struct table_shard *s, const void *key)
 {
@@ -233,7 +242,7 @@ table_insert(struct table_shard *s, const void *key)
 	bucket = bucket_of(s, key);
 	memset(slot_entry(slot), 0, s->table->entry_size);
 	memcpy(slot_entry(slot), key, s->table->key_size);
-	slot->touched = atomic_load_explicit(&s->table->mark, memory_order_relaxed);
+	touch(s, n);
 	slot->next = *bucket;
 	*bucket = n;
 	chain_add(s, n);
@@ -245,14 +254,14 @@ void
 table_remove(struct table_shard *s, void *entry)
 {
 	struct slot *slot = (struct slot *)entry - 1;
-	uint32_t n = (uint32_t)((size_t)((uint8_t *)slot - s->slots) / s->table->stride);
+	uint32_t n = slot_number(s, slot);
 	uint32_t *link = bucket_of(s, entry);
 
 	chain_remove(s, n);
 	while (*link != n)
 		link = &slot_at(s, *link)->next;
 	*link = slot->next;
-	slot->touched = 0;
+	s->touched[n] = 0;
 	slot->next = s->free_first;
 	s->free_first = n;
 	s->live--;
@@ -261,9 +270,7 @@ table_remove(struct table_shard *s, void *entry)
 void
 table_touch(struct table_shard *s, void *entry)
 {
-	struct slot *slot = (struct slot *)entry - 1;
-
-	slot->touched = atomic_load_explicit(&s->table->mark, memory_order_relaxed);
+	touch(s, slot_number(s, (struct slot *)entry - 1));
 }
 
 uint32_t

@@ -18,12 +18,14 @@ struct table_shard {
 	_Alignas(64) pthread_mutex_t lock;
 	struct table *table;
 	uint32_t *buckets;
-	uint32_t *flocks;    /* heads of the chains of flocks; or NULL */
-	uint8_t *slots;      /* slot n at n * stride; slot 0 is not used */
-	uint32_t used;       /* slots ever handed out */
+	uint32_t *flocks;  /* heads of the chains of flocks; or NULL */
+	uint8_t *slots;    /* slot n at n * stride; slot 0 is not used */
+	uint32_t *touched; /* of slot n: 0, nothing lives there; else the mark at its last change */
+	uint32_t used;     /* slots ever handed out */
 	uint32_t free_first; /* chain of slots given back */
 	uint32_t live;
-	uint32_t hand; /* where the next sweep begins */
+	uint32_t newest; /* mark of the last change of any entry */
+	uint32_t hand;   /* where the next sweep begins */
 	const void *locked_for;
 	uint64_t locked_hash; /* of that key: most of what follows is about it */
 };
@@ -40,10 +42,9 @@ struct table {
 	struct table_shard shards[];
 };
 
-/* In front of every entry. */
+/* In front of every entry, which it must not misalign. */
 struct slot {
-	uint32_t next;
-	uint32_t touched; /* 0: nothing lives here; else the table's mark when it last changed */
+	_Alignas(8) uint32_t next;
 };
 
 /*
@@ -64,6 +65,14 @@ static inline void *
 slot_entry(struct slot *slot)
 {
 	return slot + 1;
+}
+
+static inline uint32_t
+slot_number(const struct table_shard *s, const struct slot *slot)
+{
+	size_t bytes = (size_t)((const uint8_t *)slot - s->slots);
+
+	return (uint32_t)(bytes / s->table->stride);
 }
 
 static inline struct links *

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "cathedral/state/table_inside.h"
 
-/* Entries seen under one lock: so long a packet may have to wait. */
-#define PART 256
+/* Entries seen, and slots passed, under one lock: so long a packet may have to wait. */
+#define PART_SEEN   256
+#define PART_PASSED 4096
 
 static size_t
 visit_slots(struct table_shard *s, uint32_t first, size_t count, table_gone *gone, void *arg)
@@ -10,10 +11,10 @@ visit_slots(struct table_shard *s, uint32_t first, size_t count, table_gone *gon
 	size_t removed = 0;
 
 	for (uint32_t n = first; count > 0 && n <= s->used; n++, count--) {
-		struct slot *slot = slot_at(s, n);
+		void *entry = slot_entry(slot_at(s, n));
 
-		if (slot->touched != 0 && gone(slot_entry(slot), arg)) {
-			table_remove(s, slot_entry(slot));
+		if (s->touched[n] != 0 && gone(entry, arg)) {
+			table_remove(s, entry);
 			removed++;
 		}
 	}
@@ -74,17 +75,22 @@ table_walk_flock(struct table_shard *s, struct flock_id flock, table_gone *gone,
 	return removed;
 }
 
-/* Up to PART slots of the shard from `first` on; returns where to go on, 0 at its end. */
+/*
+ * A part of the shard from slot `first` on; returns where to go on, 0 at its end.  The marks lie
+ * close together: to find the few entries that changed, the others need not be looked at.
+ */
 static uint32_t
 see_part(struct table_shard *s, uint32_t first, uint32_t since, table_see *see, void *arg)
 {
-	uint32_t n = first;
+	uint32_t n = first, seen = 0;
 
-	for (; n <= s->used && n - first < PART; n++) {
-		struct slot *slot = slot_at(s, n);
-
-		if (slot->touched != 0 && slot->touched >= since)
-			see(slot_entry(slot), arg);
+	if (s->newest < since)
+		return 0;
+	for (; n <= s->used && n - first < PART_PASSED && seen < PART_SEEN; n++) {
+		if (s->touched[n] != 0 && s->touched[n] >= since) {
+			see(slot_entry(slot_at(s, n)), arg);
+			seen++;
+		}
 	}
 	return n <= s->used ? n : 0;
 }

@@ -54,15 +54,14 @@ take_over(unsigned tunnels)
 			      .workers = SMALL_SITE_WORKERS,
 			      .lookup_percent = 10,
 			      .stats = s.stats,
-			      .seed = &s.random,
-			      .resting = true },
+			      .seed = &s.random },
 	    &why);
 	if (crew == NULL)
 		give_up("workers", &why);
 	begin_ns = clock_now().mono_ns;
-	if (taker_take(t, s.site, &why) != TAKER_GO || !crew_resume(crew, &why))
+	if (taker_take(t, s.site, &why) != TAKER_GO)
 		give_up("taking over", &why);
-	taker_serves(t);
+	taker_serves(t, crew_resume(crew));
 	took.all_ms = (double)(clock_now().mono_ns - begin_ns) / 1e6;
 	taker_report(t, &report);
 	took.gap_ms = (double)report.gap_ns / 1e6;

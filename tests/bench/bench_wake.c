@@ -134,6 +134,7 @@ run(size_t spin, struct site *site, const struct sockets *sockets, const uint8_t
 	w = worker_start(site, sockets, &options, &stats, &randomness, &why);
 	if (w == NULL)
 		give_up(why.text);
+	worker_call(w);
 	stay_on(0);
 	for (size_t r = 0; r < RATES; r++)
 		measure(packet, LEN, rates[r], &times[spin][r], round);

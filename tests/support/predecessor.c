@@ -66,10 +66,8 @@ static void
 on_resume(void *arg)
 {
 	struct inside *in = arg;
-	struct fault why;
 
-	if (!crew_resume(in->crew, &why))
-		_exit(8);
+	crew_resume(in->crew);
 	report(in, 'r');
 }
 
@@ -137,6 +135,7 @@ give(struct inside *in, struct keepsake *door, const struct listener *listener)
 	    &why);
 	if (in->crew == NULL)
 		_exit(10);
+	crew_resume(in->crew);
 	if (in->options->stirred > 0 && pthread_create(&in->stirrer, NULL, stir, in) != 0)
 		_exit(11);
 	in->base = event_base_new();

@@ -117,6 +117,35 @@ test_then_what_changed(void **state)
 	assert_same(f);
 }
 
+static unsigned
+frames_in(const struct heritage_stream *stream)
+{
+	struct cursor c = cursor_over(stream->bytes, stream->len);
+	unsigned count = 0;
+	struct frame f;
+
+	for (; c.left > 0; count++)
+		assert_true(frame_take(&f, &c));
+	return count;
+}
+
+/* Each message costs two processes a turn while nobody serves: few changes are few messages. */
+static void
+test_few_changes_are_few_frames(void **state)
+{
+	struct fixture *f = *state;
+	unsigned before;
+
+	heritage_fill(&f->giver, 1000);
+	write_more(f);
+	heritage_stir(&f->giver, 100);
+	before = frames_in(&f->stream);
+	write_more(f);
+	assert_int_equal(f->counts.tunnels, 100);
+	/* The head, and what changed of tunnels, liturgies, identities and replays. */
+	assert_in_range(frames_in(&f->stream) - before, 2, 5);
+}
+
 static void
 test_what_the_heir_knows_newer_stays(void **state)
 {
@@ -383,6 +412,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_all_of_it_arrives, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_then_what_changed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_few_changes_are_few_frames, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_what_the_heir_knows_newer_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_an_offer_stays_a_repeat, setup, teardown),

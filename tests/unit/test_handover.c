@@ -93,7 +93,7 @@ test_one_takes_over_from_the_other(void **state)
 		fail_msg("%s", why.text);
 	assert_int_equal(tunnels_count(f->own.site->tunnels), TUNNELS);
 	predecessor_expect(&f->before, "p");
-	taker_serves(t);
+	taker_serves(t, clock_now().mono_ns);
 	predecessor_expect(&f->before, "pkkg");
 	taker_report(t, &report);
 	assert_int_equal(report.handovers, 7);
@@ -288,7 +288,7 @@ test_it_is_taken_over_from_when_it_dies(void **state)
 	(void)state;
 	assert_int_equal(taker_take(t, f->own.site, &why), TAKER_ORPHAN);
 	assert_int_equal(tunnels_count(f->own.site->tunnels), TUNNELS); /* it had told most */
-	taker_serves(t);
+	taker_serves(t, clock_now().mono_ns);
 	taker_report(t, &report);
 	assert_int_equal(report.gap_ns, 0); /* nobody can know */
 	taker_destroy(t);

@@ -107,10 +107,13 @@ everything_is_read(void **state)
 
 	expect(FOR_END, COMPLETE "--echo --p2p --rate 0.5 --size 100 --bind 192.0.2.9");
 	assert_true(options.echo && options.p2p);
+	assert_int_equal(options.silence_ns, 5 * NS_PER_S);
 	assert_true(options.rate > 0.49 && options.rate < 0.51);
 	assert_int_equal(options.size, 100);
 	assert_int_equal(options.duration_ns, UINT64_MAX);
 	assert_string_equal(endpoint_format(&d->bind, text), "192.0.2.9:0");
+	expect(FOR_END, COMPLETE "--silence 0.02");
+	assert_int_equal(options.silence_ns, 20 * NS_PER_MS);
 }
 
 static void

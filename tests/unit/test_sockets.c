@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "cathedral/io/sockets.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -230,6 +232,90 @@ test_listeners_may_not_overlap(void **state)
 	assert_refused(listeners, 2, IN_USE);
 }
 
+/* ---- packets that come while they are opened ---- */
+
+#define FLOWS   32
+#define READERS 8
+
+struct senders {
+	struct endpoint to;
+	int fds[FLOWS];
+	_Atomic bool enough;
+};
+
+static void *
+send_all_the_time(void *arg)
+{
+	struct senders *s = arg;
+	uint8_t flow = 0;
+
+	for (; !atomic_load(&s->enough); flow = (uint8_t)((flow + 1) % FLOWS))
+		(void)!send(s->fds[flow], &flow, 1, MSG_DONTWAIT); /* mostly nobody is there */
+	return NULL;
+}
+
+static void
+senders_open(struct senders *s)
+{
+	struct sockaddr_storage address;
+	socklen_t len = endpoint_to_sockaddr(&s->to, &address);
+
+	for (unsigned n = 0; n < FLOWS; n++) {
+		s->fds[n] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(connect(s->fds[n], (struct sockaddr *)&address, len), 0);
+	}
+}
+
+/* In how many sockets something of a flow waits. */
+static void
+count_readers(const struct sockets *s, unsigned readers[static FLOWS])
+{
+	memset(readers, 0, FLOWS * sizeof(readers[0]));
+	for (unsigned row = 0; row < READERS; row++) {
+		bool here[FLOWS] = { false };
+		uint8_t flow;
+
+		while (recv(sockets_of(s, row)[0].main, &flow, 1, MSG_DONTWAIT) == 1) {
+			readers[flow] += !here[flow];
+			here[flow] = true;
+		}
+	}
+}
+
+/* What came before all of them were bound would wait elsewhere than what came after it. */
+static void
+test_nothing_is_overtaken_while_they_are_opened(void **state)
+{
+	const struct listener listener = { .main = own_address(4900) };
+	struct sockets_options options = *OPTIONS(READERS);
+	struct senders s = { .to = listener.main };
+	unsigned readers[FLOWS], heard = 0;
+	pthread_t thread;
+
+	(void)state;
+	options.merge = false; /* one packet a message */
+	senders_open(&s);
+	assert_int_equal(pthread_create(&thread, NULL, send_all_the_time, &s), 0);
+	for (unsigned round = 0; round < 100; round++) {
+		struct sockets opened;
+		struct fault why;
+
+		assert_true(sockets_open(&opened, &listener, 1, &options, &why));
+		usleep(2000);
+		count_readers(&opened, readers);
+		sockets_close(&opened);
+		for (unsigned n = 0; n < FLOWS; n++) {
+			assert_in_range(readers[n], 0, 1);
+			heard += readers[n];
+		}
+	}
+	atomic_store(&s.enough, true);
+	pthread_join(thread, NULL);
+	for (unsigned n = 0; n < FLOWS; n++)
+		close(s.fds[n]);
+	assert_true(heard >= FLOWS); /* and they can hear */
+}
+
 static void
 test_an_address_of_another_host_is_refused(void **state)
 {
@@ -250,6 +336,7 @@ main(void)
 		cmocka_unit_test(test_sockets_are_taken_over),
 		cmocka_unit_test(test_what_is_missing_must_be_free),
 		cmocka_unit_test(test_listeners_may_not_overlap),
+		cmocka_unit_test(test_nothing_is_overtaken_while_they_are_opened),
 		cmocka_unit_test(test_an_address_of_another_host_is_refused),
 	};
 

@@ -575,6 +575,36 @@ marks_say_what_changed(void **state)
 	table_destroy(t);
 }
 
+/* Also far apart: no part of a shard that is passed is left out, or seen twice. */
+static void
+few_changes_among_many_are_found(void **state)
+{
+	enum { MANY = 50000 };
+	struct table *t = make(MANY, 0, 2);
+	uint64_t sum = 0;
+
+	(void)state;
+	for (uint32_t n = 0; n < MANY; n++)
+		assert_true(put(t, (struct key){ n, 0 }, n));
+	for (unsigned round = 0; round < 50; round++) {
+		uint32_t mark = table_mark(t);
+		struct seen s;
+
+		sum = 0;
+		for (unsigned i = 0; i < round; i++) {
+			uint32_t n = i * (MANY / 50) + (uint32_t)random_below(&randomness, 1000);
+
+			touch(t, (struct key){ n, 0 });
+			sum += n;
+		}
+		s = see_since(t, mark);
+		assert_int_equal(s.count, round);
+		assert_int_equal(s.sum, sum);
+		assert_true(s.rests <= 2 * (MANY / 2 / 1000)); /* not one for each few slots */
+	}
+	table_destroy(t);
+}
+
 int
 main(void)
 {
@@ -591,6 +621,7 @@ main(void)
 		cmocka_unit_test(any_steps_do_what_an_array_does),
 		cmocka_unit_test(entries_of_a_flock_are_found),
 		cmocka_unit_test(marks_say_what_changed),
+		cmocka_unit_test(few_changes_among_many_are_found),
 	};
 
 	random_for_test(&randomness);

@@ -63,11 +63,14 @@ setup_with(void **state, uint64_t spin_ns)
 		    &f->small.stats[n], &f->small.random, &why);
 		if (f->workers[n] == NULL)
 			fail_msg("%s", why.text);
+		worker_call(f->workers[n]);
+		worker_await(f->workers[n]);
 	}
 	f->scanner = scanner_start(f->small.site, &f->sockets, &scanner,
 	    &f->small.stats[SMALL_SITE_WORKERS], &f->small.random, &why);
 	if (f->scanner == NULL)
 		fail_msg("%s", why.text);
+	scanner_resume(f->scanner);
 	*state = f;
 	return 0;
 }
@@ -177,7 +180,6 @@ test_they_rest_and_go_on(void **state)
 {
 	struct fixture *f = *state;
 	uint8_t garbage[100] = { 0 };
-	struct fault why = { "" };
 
 	for (int round = 0; round < 3; round++) {
 		scanner_pause(f->scanner);
@@ -190,8 +192,10 @@ test_they_rest_and_go_on(void **state)
 		usleep(20000);
 		assert_int_equal(overview_sum(&f->small.overview).rx_packets, 20 * round);
 		for (unsigned n = 0; n < SMALL_SITE_WORKERS; n++)
-			assert_true(worker_resume(f->workers[n], &why));
-		assert_true(scanner_resume(f->scanner, &why));
+			worker_call(f->workers[n]);
+		for (unsigned n = 0; n < SMALL_SITE_WORKERS; n++)
+			worker_await(f->workers[n]);
+		scanner_resume(f->scanner);
 		expect_verdicts(f, VERDICT_DROP_SIZE, 20 * ((uint64_t)round + 1));
 	}
 	worker_pause(f->workers[0]);

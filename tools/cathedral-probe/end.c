@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-#define SILENCE_NS (5 * NS_PER_S) /* worth a word when it ends */
-
 /* Packets that a cathedral relays, and those that pass between the two ends themselves. */
 enum path { RELAYED = 0, DIRECT, PATHS };
 
@@ -35,7 +33,7 @@ tell_of_path(struct end *x, enum path path, const struct stamp *s, const struct 
 	uint64_t silent_ns = m->now.mono_ns - meter->heard_ns;
 	json_t *members;
 
-	if (meter->run == s->run && silent_ns < SILENCE_NS)
+	if (meter->run == s->run && silent_ns < x->options->silence_ns)
 		return;
 	members = json_pack("{s:s}", "path", path_names[path]);
 	if (meter->run != 0)

@@ -71,6 +71,8 @@ static const struct option_row {
 	    "exit 1 when a direction is silent for longer" },
 	{ "register-timeout", ONLY(FOR_PAIR, patience_ns), value_seconds, 3600, "SECONDS",
 	    "for the first packets to come through (15)" },
+	{ "silence", ONLY(FOR_END, silence_ns), value_seconds, 3600, "SECONDS",
+	    "tell when the peer is heard again after so long (5)" },
 	{ "echo", ONLY(FOR_END, echo), NULL, 0, NULL, "send the peer's packets back to it" },
 	{ "p2p", ONLY(FOR_END, p2p), NULL, 0, NULL,
 	    "also send to the peer's own address, once it is known" },
@@ -171,6 +173,7 @@ set_defaults(struct options *o, enum command_bit bit)
 			       : bit == FOR_PAIR   ? 10 * NS_PER_S
 						   : UINT64_MAX,
 		.patience_ns = 15 * NS_PER_S,
+		.silence_ns = 5 * NS_PER_S,
 		.rate = bit == FOR_PAIR ? 50 : 0,
 		.size = 700,
 		.max_loss = -1,
