@@ -68,9 +68,9 @@ expect_told_again(struct site *first)
 {
 	struct bequest_counts counts = { 0 };
 	struct site *second = make_site();
-	struct heir heir = heir_of(second);
+	struct heir heir = heir_of(second, BEQUEST_PROCESS);
 	const struct bequest_sink sink = { pass_on, &heir };
-	struct bequest *b = bequest_create(first, &sink, true);
+	struct bequest *b = bequest_create(first, &sink, BEQUEST_PROCESS);
 
 	fuzz_expect(b != NULL);
 	fuzz_expect(bequest_write(b, now, &counts));
@@ -88,7 +88,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct cursor c = cursor_over(data, len);
 	struct site *s = make_site();
-	struct heir heir = heir_of(s);
+	struct heir heir = heir_of(s, BEQUEST_PROCESS);
 	struct fault why;
 	struct frame f;
 
