@@ -32,7 +32,7 @@ has_file(const struct budgets *b)
 
 /* ---- the log ---- */
 
-/* "slowed to 1234 kB/s", "stopped": what becomes of the data of whoever it is about. */
+/* What becomes of the data of whoever it is about. */
 static const char *
 consequence(const struct budget_news *n, char *text, size_t room)
 {
@@ -42,7 +42,7 @@ consequence(const struct budget_news *n, char *text, size_t room)
 	case BUDGET_STAGES:
 		break;
 	case BUDGET_SLOWED:
-		snprintf(text, room, ": data is slowed to %.3f MB/s", (double)n->pace / 1e6);
+		snprintf(text, room, ": data is slowed to %.0f kB/s", (double)n->pace / 1e3);
 		return text;
 	case BUDGET_STOPPED:
 		return ": data is not relayed any more until the month ends";
@@ -134,12 +134,18 @@ budgets_save(struct budgets *b, struct instant now)
 }
 
 void
-budgets_tick(struct budgets *b, struct instant now)
+budgets_begin(struct budgets *b, struct instant now)
 {
 	if (b->site == NULL || b->site->budget == NULL)
 		return;
 	b->heard_ns = now.mono_ns;
 	budget_tick(b->site->budget, now, hear, b);
+}
+
+void
+budgets_tick(struct budgets *b, struct instant now)
+{
+	budgets_begin(b, now);
 	if (now.mono_ns - b->saved_ns >= BUDGETS_SAVE_S * NS_PER_S)
 		budgets_save(b, now);
 }

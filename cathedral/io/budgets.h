@@ -32,7 +32,10 @@ void budgets_open(struct budgets *b, const char *path, struct site *site);
 /* Before anybody serves the site. */
 void budgets_read(struct budgets *b, struct instant now);
 
-/* About ten times a second. */
+/* The same, when all is known: whoever has used up his budget gets no free moment. */
+void budgets_begin(struct budgets *b, struct instant now);
+
+/* About ten times a second; waits for the disk now and then. */
 void budgets_tick(struct budgets *b, struct instant now);
 
 /* At the end. */

@@ -177,9 +177,8 @@ succession_take(struct succession *s, struct site *site, struct fault *why)
 	}
 	if (t == NULL || result == TAKER_ORPHAN)
 		read_state(s, site);
-	/* Who has used up his budget is not to begin with a free moment. */
 	if (result != TAKER_NOT)
-		budgets_tick(&s->budgets, clock_now());
+		budgets_begin(&s->budgets, clock_now());
 	return result;
 }
 

@@ -49,7 +49,7 @@ pace_by(const struct budget *b, enum budget_stage stage, uint64_t used, uint64_t
 	case BUDGET_STAGES:
 		break;
 	case BUDGET_SLOWED:
-		return left > b->left_s ? left / b->left_s : 1; /* slow is not stopped */
+		return at_least_floor(left / b->left_s);
 	case BUDGET_STOPPED:
 		return METER_STOPPED;
 	}
@@ -95,8 +95,8 @@ threads_of(const struct budget *b, const struct account *a)
 static void
 set_pace(const struct budget *b, struct account *a, uint64_t pace, unsigned threads)
 {
-	if (pace != METER_FREE && pace != METER_STOPPED)
-		pace = at_least_floor(pace) / (threads > 1 ? threads : 1);
+	if (pace != METER_FREE && threads > 1)
+		pace /= threads;
 	if (pace > METER_FASTEST)
 		pace = METER_FREE;
 	for (unsigned n = 0; n < b->options.threads; n++) {
