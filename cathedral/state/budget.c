@@ -260,6 +260,9 @@ budget_restore(struct budget *b, const struct budget_record *r)
 
 	if (r->used > BUDGET_USED_MAX || r->month > MONTH_LAST)
 		return false;
+	/* No month is remembered for the sake of one that there is no room for. */
+	if (r->flock.value != 0 && budget_flock_meters(b, r->flock) == b->others.meters)
+		return false;
 	place = budget_place(b, r->month);
 	if (place == BUDGET_MONTHS)
 		return false;
@@ -267,11 +270,9 @@ budget_restore(struct budget *b, const struct budget_record *r)
 		take_larger(&b->host.used[place], r->used);
 		return true;
 	}
-	a = account_lock(b, r->flock, true, &s);
-	if (a != NULL) {
-		take_larger(&a->used[place], r->used);
-		table_touch(s, a);
-	}
+	a = account_lock(b, r->flock, false, &s);
+	take_larger(&a->used[place], r->used);
+	table_touch(s, a);
 	table_unlock(s);
-	return a != NULL;
+	return true;
 }

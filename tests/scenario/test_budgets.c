@@ -190,13 +190,14 @@ what_goes_to_another_cathedral_counts(void **state)
 
 /* One flock's budget is nobody else's. */
 static void
-other_flocks_go_on(void **state)
+expect_others_go_on(bool follow)
 {
 	struct world *w = scene_begin(1, false, 2);
 	struct world_end other = { .flock = 1, .member = 0, .peer_flock = 1, .peer_member = 1 };
 	unsigned a, b;
 
-	(void)state;
+	if (follow)
+		world_follow(w);
 	w->cathedrals[0].options.flock_budget_month = 3 * MB;
 	assert_int_equal(world_add_flock(w), 1);
 	world_add_member(w, 1, 1, 0);
@@ -208,12 +209,22 @@ other_flocks_go_on(void **state)
 	assert_int_equal(stream(w, a, 100, 1), 0);
 	assert_int_equal(stream(w, b, 100, 2), 200);
 	/* A registry that is read again changes nothing of that. */
+	w->flocks[0].members[1].mbit = 1000;
 	world_touch(w, 0);
 	world_publish_all(w);
 	scene_run_s(w, 1);
 	assert_int_equal(stream(w, a, 100, 1), 0);
 	assert_int_equal(stream(w, b, 100, 2), 200);
 	scene_end(w);
+}
+
+/* From files, and from registry.db, of which only what was touched is read. */
+static void
+other_flocks_go_on(void **state)
+{
+	(void)state;
+	expect_others_go_on(false);
+	expect_others_go_on(true);
 }
 
 /* ---- one cathedral after another ---- */
