@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cathedral/conf.h"
 
+#include "base/hex.h"
 #include "cathedral/conf_listen.h"
 #include "cathedral/ops/metrics.h"
 #include "registry/registry_db.h"
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #define HANDOVER_SUFFIX ".next"
+#define BUDGET_MAX      UINT64_C(100000000000000000)
 
 static bool
 parse_mode(void *conf, char *const *words, size_t count, struct fault *why)
@@ -102,6 +104,45 @@ parse_run(void *conf, char *const *words, size_t count, struct fault *why)
 	return conf_copy_text(c->user, words[2], why);
 }
 
+/* What is bought by the month comes in powers of ten: 500G, 20T. */
+static bool
+read_budget(uint64_t *ret, char *const *words, size_t count, struct fault *why)
+{
+	static const struct {
+		char letter;
+		uint64_t bytes;
+	} units[] = { { 'M', 1000000 }, { 'G', 1000000000 }, { 'T', UINT64_C(1000000000000) } };
+	size_t digits = count == 1 ? strspn(words[0], "0123456789") : 0;
+	char number[16];
+	uint64_t value;
+
+	if (digits == 0 || digits >= sizeof(number) || strlen(words[0]) != digits + 1)
+		return fault_set(why, "is a number with its unit, such as 500M, 2000G or 20T");
+	memcpy(number, words[0], digits);
+	number[digits] = '\0';
+	for (size_t n = 0; n < sizeof(units) / sizeof(units[0]); n++) {
+		if (words[0][digits] != units[n].letter)
+			continue;
+		if (!decimal_u64(&value, number, BUDGET_MAX / units[n].bytes) || value == 0)
+			return fault_set(why, "%s is not within 1M to 100000T", words[0]);
+		*ret = value * units[n].bytes;
+		return true;
+	}
+	return fault_set(why, "is a number with its unit, such as 500M, 2000G or 20T");
+}
+
+static bool
+parse_budget(void *conf, char *const *words, size_t count, struct fault *why)
+{
+	return read_budget(&((struct conf *)conf)->budget_month, words, count, why);
+}
+
+static bool
+parse_flock_budget(void *conf, char *const *words, size_t count, struct fault *why)
+{
+	return read_budget(&((struct conf *)conf)->flock_budget_month, words, count, why);
+}
+
 #define FIELD(name)          .offset = offsetof(struct conf, name)
 #define PARSE(function)      .type = CONF_PARSE, .parse = (function)
 #define TEXT(name)           .type = CONF_TEXT, FIELD(name)
@@ -165,6 +206,12 @@ const struct conf_option conf_options[] = {
 	    .help = "look for more packets for so long before sleeping" },
 	{ "egress", UINT(egress, 0, 1000000), .fallback = "0", .arguments = "MBIT",
 	    .help = "all that the host may send per second, shared fairly by flocks; 0: no limit" },
+	{ "budget_month", PARSE(parse_budget), .arguments = "BYTES",
+	    .help = "all that the host may send in a calendar month (UTC): 500M, 2000G, 20T" },
+	{ "flock_budget_month", PARSE(parse_flock_budget), .arguments = "BYTES",
+	    .help = "and what each flock may send of it" },
+	{ "budget_file", PATH(budget_file), .arguments = "FILE",
+	    .help = "what was used of these is kept there; required for them" },
 	{ "tunnels_max", UINT(tunnels_max, 1024, 1 << 27), .fallback = "1048576",
 	    .arguments = "COUNT", .help = "tunnels known at a time" },
 	{ "tunnels_per_device", UINT(tunnels_per_device, 1, 65536), .fallback = "1024",
@@ -244,12 +291,31 @@ finish_handover(struct conf *c, struct fault *why)
 	return true;
 }
 
+/* What was used must outlive the machine, or a month would begin with every start of it. */
+static bool
+finish_budgets(struct conf *c, struct fault *why)
+{
+	bool wanted = c->budget_month != 0 || c->flock_budget_month != 0;
+
+	if (wanted && c->budget_file[0] == '\0')
+		return fault_set(why, "%s: there is no budget_file to keep what was used in",
+		    c->budget_month != 0 ? "budget_month" : "flock_budget_month");
+	if (!wanted && c->budget_file[0] != '\0')
+		return fault_set(why, "budget_file: there is neither a budget_month nor a "
+				      "flock_budget_month");
+	if (wanted && strcmp(c->budget_file, c->state) == 0)
+		return fault_set(why, "budget_file: is the state file, too");
+	c->site.budget_month = c->budget_month;
+	c->site.flock_budget_month = c->flock_budget_month;
+	return true;
+}
+
 static bool
 finish(struct conf *c, struct fault *why)
 {
 	struct site_options *s = &c->site;
 
-	if (!finish_source(c, why) || !finish_handover(c, why))
+	if (!finish_source(c, why) || !finish_handover(c, why) || !finish_budgets(c, why))
 		return false;
 	if (!conf_finish_listeners(c, why))
 		return false;

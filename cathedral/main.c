@@ -222,6 +222,7 @@ open_outside(struct cathedral *c, struct fault *why)
 		.door = conf->handover,
 		.state = conf->state,
 		.state_s = conf->state_interval,
+		.budgets = conf->budget_file,
 		.taker = c->taker,
 	};
 	const struct loop_options options = {
@@ -415,9 +416,7 @@ cathedral_run(struct cathedral *c, const struct startup *options, struct fault *
 	if (!has_user(&c->conf, options->conf, why) || !find_predecessor(c, options, why) ||
 	    !open_outside(c, why) || !privileges_drop(c->conf.user, why))
 		return false;
-	if (!open_site(c, why) ||
-	    (c->conf.sandbox &&
-		!cathedral_sandbox(c->follow != NULL, c->conf.state[0] != '\0', why)) ||
+	if (!open_site(c, why) || (c->conf.sandbox && !cathedral_sandbox(&c->conf, why)) ||
 	    !attach_loop(c, why) || !start_serving(c, why))
 		return false;
 

@@ -30,6 +30,11 @@ static const char *const state_file_calls[] = {
 	NULL,
 };
 
+static const char *const budget_file_calls[] = {
+	"rename", "renameat", "renameat2", "fdatasync",
+	NULL,
+};
+
 static const char *const registry_reader_calls[] = {
 	"pwrite64", "fdatasync", "fsync", "fchmod", "fgetxattr",
 	NULL,
@@ -37,14 +42,16 @@ static const char *const registry_reader_calls[] = {
 /* clang-format on */
 
 bool
-cathedral_sandbox(bool registry, bool state_file, struct fault *why)
+cathedral_sandbox(const struct conf *conf, struct fault *why)
 {
-	const char *const *configured[3] = { NULL };
+	const char *const *configured[4] = { NULL };
 	size_t count = 0;
 
-	if (registry)
+	if (conf->registry[0] != '\0')
 		configured[count++] = registry_reader_calls;
-	if (state_file)
+	if (conf->state[0] != '\0')
 		configured[count++] = state_file_calls;
+	if (conf->budget_file[0] != '\0')
+		configured[count++] = budget_file_calls;
 	return sandbox_enter(cathedral_calls, configured, why);
 }

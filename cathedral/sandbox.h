@@ -3,14 +3,15 @@
 #define CATHEDRAL_SANDBOX_H
 
 #include "base/fault.h"
+#include "cathedral/conf.h"
 
 #include <stdbool.h>
 
 /*
  * sandbox_enter() with the system calls that serving takes; with those of the reader of
  * registry.db, which writes the index of its log, and at the end what of the log is left; and with
- * those of the writer of the state file.
+ * those of the writers of the state file and of the budgets' file, as the configuration has them.
  */
-bool cathedral_sandbox(bool registry, bool state_file, struct fault *why);
+bool cathedral_sandbox(const struct conf *conf, struct fault *why);
 
 #endif

@@ -217,7 +217,7 @@ give(struct giver *g, struct fault *why)
 {
 	struct bequest_counts counts = { 0 };
 	const struct bequest_sink sink = { put_frame, &g->channel };
-	struct bequest *b = bequest_create(g->options.site, &sink, true);
+	struct bequest *b = bequest_create(g->options.site, &sink, BEQUEST_PROCESS);
 	bool ok;
 
 	if (b == NULL)

@@ -69,11 +69,13 @@ static void
 on_sweep(evutil_socket_t fd, short what, void *arg)
 {
 	struct loop *l = arg;
+	struct instant now = clock_now();
 
 	(void)fd;
 	(void)what;
-	site_sweep(l->world.site, clock_now().mono_ns);
-	pipeline_greet(l->pipeline, clock_now());
+	site_sweep(l->world.site, now.mono_ns);
+	pipeline_greet(l->pipeline, now);
+	succession_tick(l->world.succession, now);
 	reload_settle(l->reload);
 }
 
@@ -242,6 +244,7 @@ fill_overview(struct loop *l)
 		.identities = site->identities,
 		.replay = site->replay,
 		.egress = site->egress,
+		.budget = site->budget,
 		.identities_capacity = site->options.identities_max,
 		.replay_capacity = site->options.replays_max,
 		.stats = l->world.stats,

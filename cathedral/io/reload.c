@@ -97,6 +97,7 @@ put_in_force(struct reload *r, struct registry *next, const struct registry_touc
 	struct registry_counts before = registry_counts(publish_current(site->publish));
 	size_t pushed;
 
+	site_meter(site, next, touched);
 	if (!publish_swap(site->publish, next)) {
 		registry_free(next);
 		return fault_set(why, "out of memory");

@@ -17,9 +17,17 @@
 
 struct file {
 	int fd;
+	enum bequest_scope scope;
 	size_t used;
 	uint8_t room[ROOM];
 };
+
+/* As the configuration has it. */
+static const char *
+name_of(const struct state_file *file)
+{
+	return file->scope == BEQUEST_MONTHS ? "budget_file" : "state";
+}
 
 /* ---- writing ---- */
 
@@ -48,20 +56,20 @@ static bool
 write_all(struct file *f, struct site *site, struct instant now, struct bequest_counts *counts)
 {
 	const struct bequest_sink sink = { put, f };
-	struct bequest *b = bequest_create(site, &sink, false);
+	struct bequest *b = bequest_create(site, &sink, f->scope);
 	bool ok = b != NULL && bequest_write(b, now, counts) && bequest_end(b) && flush(f);
 
 	bequest_destroy(b);
-	return ok;
+	return ok && (f->scope != BEQUEST_MONTHS || fdatasync(f->fd) == 0);
 }
 
 static bool
-refuse(struct fault *why, const char *path)
+refuse(struct fault *why, const struct state_file *file)
 {
-	return fault_set(why, "state %s: %s", path, strerror(errno));
+	return fault_set(why, "%s %s: %s", name_of(file), file->path, strerror(errno));
 }
 
-/* It is for the next process, not for after a power cut, so nobody waits for a disk. */
+/* Tables are for the next process, not for after a power cut: nobody waits for a disk for them. */
 static bool
 write_beside(struct file *f, const char *beside, struct site *site, struct instant now,
     struct bequest_counts *counts)
@@ -83,7 +91,7 @@ write_beside(struct file *f, const char *beside, struct site *site, struct insta
 }
 
 bool
-state_file_write(const char *path, struct site *site, struct instant now,
+state_file_write(const struct state_file *file, struct site *site, struct instant now,
     struct bequest_counts *counts, struct fault *why)
 {
 	struct file *f = malloc(sizeof(*f));
@@ -91,16 +99,17 @@ state_file_write(const char *path, struct site *site, struct instant now,
 	bool ok;
 
 	*counts = (struct bequest_counts){ 0 };
-	if (f == NULL || snprintf(beside, sizeof(beside), "%s" TMP, path) >= PATH_MAX) {
+	if (f == NULL || snprintf(beside, sizeof(beside), "%s" TMP, file->path) >= PATH_MAX) {
 		errno = f == NULL ? ENOMEM : ENAMETOOLONG;
 		free(f);
-		return refuse(why, path);
+		return refuse(why, file);
 	}
-	ok = write_beside(f, beside, site, now, counts) && rename(beside, path) == 0;
+	f->scope = file->scope;
+	ok = write_beside(f, beside, site, now, counts) && rename(beside, file->path) == 0;
 	free(f);
 	if (ok)
 		return true;
-	refuse(why, path);
+	refuse(why, file);
 	unlink(beside);
 	return false;
 }
@@ -143,7 +152,8 @@ take_frames(struct file *f, struct heir *heir, struct instant now, struct fault 
 static bool
 is_old(const struct heir *heir, struct instant now)
 {
-	return heir->begun && now.mono_ns >= heir->mono_ns + IDENTITY_HINT_TTL_NS;
+	return heir->scope != BEQUEST_MONTHS && heir->begun &&
+	       now.mono_ns >= heir->mono_ns + IDENTITY_HINT_TTL_NS;
 }
 
 static enum state_file_result
@@ -179,10 +189,10 @@ open_own(const char *path)
 }
 
 enum state_file_result
-state_file_read(const char *path, struct site *site, struct instant now,
+state_file_read(const struct state_file *file, struct site *site, struct instant now,
     struct bequest_counts *counts, struct fault *why)
 {
-	struct heir heir = heir_of(site);
+	struct heir heir = heir_of(site, file->scope);
 	enum state_file_result result;
 	struct file *f = malloc(sizeof(*f));
 
@@ -190,17 +200,17 @@ state_file_read(const char *path, struct site *site, struct instant now,
 	errno = ENOMEM;
 	if (f != NULL) {
 		f->used = 0;
-		f->fd = open_own(path);
+		f->fd = open_own(file->path);
 	}
 	if (f == NULL || f->fd == -1) {
 		result = errno == ENOENT ? STATE_NONE : STATE_WRONG;
 		free(f);
-		refuse(why, path);
+		refuse(why, file);
 		return result;
 	}
 	result = read_all(f, &heir, now, why);
 	if (result == STATE_WRONG)
-		fault_prefix(why, "state %s", path);
+		fault_prefix(why, "%s %s", name_of(file), file->path);
 	*counts = heir.counts;
 	close(f->fd);
 	free(f);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cathedral/io/budgets.h"
 #include "cathedral/io/giver.h"
 #include "cathedral/io/state_file.h"
 #include "cathedral/ops/control_socket.h"
@@ -18,6 +19,7 @@ struct succession {
 	struct succession_options options;
 	struct succession_world world;
 	struct overview_succession state;
+	struct budgets budgets;
 	struct keepsake door;
 	bool given;
 	bool door_own; /* to be removed at the end: not before it serves, if it was taken over */
@@ -61,18 +63,34 @@ succession_open(const struct succession_options *options, struct fault *why)
 	s->options = *options;
 	s->door.fd = -1;
 	s->state.state_file = options->state[0] != '\0';
-	s->state.state_ok = true;
+	s->state.state_ok = s->state.budget_ok = true;
+	s->state.budget_file = options->budgets[0] != '\0';
 	if (open_door(s, why))
 		return s;
 	succession_close(s);
 	return NULL;
 }
 
-/* ---- the state file ---- */
+/* ---- files ---- */
+
+static void
+note_budgets(struct succession *s)
+{
+	s->state.budget_ok = s->budgets.ok;
+	s->state.budget_s = s->budgets.saved_s;
+}
 
 void
-succession_save(struct succession *s)
+succession_tick(struct succession *s, struct instant now)
 {
+	budgets_tick(&s->budgets, now);
+	note_budgets(s);
+}
+
+static void
+save_state(struct succession *s)
+{
+	const struct state_file file = { s->options.state, BEQUEST_STATE };
 	struct instant before = clock_now();
 	struct bequest_counts counts;
 	struct fault why;
@@ -80,7 +98,7 @@ succession_save(struct succession *s)
 
 	if (s->options.state[0] == '\0' || s->given || s->world.site == NULL)
 		return;
-	ok = state_file_write(s->options.state, s->world.site, before, &counts, &why);
+	ok = state_file_write(&file, s->world.site, before, &counts, &why);
 	if (!ok && s->state.state_ok)
 		log_error("what is known is not kept for the next start: %s", why.text);
 	s->state.state_ok = ok;
@@ -90,12 +108,21 @@ succession_save(struct succession *s)
 	s->state.state_ns = clock_now().mono_ns - before.mono_ns;
 }
 
+void
+succession_save(struct succession *s)
+{
+	save_state(s);
+	if (!s->given)
+		budgets_save(&s->budgets, clock_now());
+	note_budgets(s);
+}
+
 static void
 on_due(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	succession_save(arg);
+	save_state(arg);
 }
 
 static void
@@ -109,12 +136,13 @@ log_counts(const char *from, const struct bequest_counts *c)
 static void
 read_state(const struct succession *s, struct site *site)
 {
+	const struct state_file file = { s->options.state, BEQUEST_STATE };
 	struct bequest_counts counts;
 	struct fault why;
 
 	if (s->options.state[0] == '\0')
 		return;
-	switch (state_file_read(s->options.state, site, clock_now(), &counts, &why)) {
+	switch (state_file_read(&file, site, clock_now(), &counts, &why)) {
 	case STATE_READ:
 		log_counts("known from before", &counts);
 		break;
@@ -137,6 +165,9 @@ succession_take(struct succession *s, struct site *site, struct fault *why)
 	struct taker *t = s->options.taker;
 	enum taker_result result = TAKER_GO;
 
+	/* Of figures in the file and from the one before the larger ones count. */
+	budgets_open(&s->budgets, s->options.budgets, site);
+	budgets_read(&s->budgets, clock_now());
 	if (t != NULL) {
 		result = taker_take(t, site, why);
 		if (result == TAKER_ORPHAN)
@@ -146,6 +177,8 @@ succession_take(struct succession *s, struct site *site, struct fault *why)
 	}
 	if (t == NULL || result == TAKER_ORPHAN)
 		read_state(s, site);
+	if (result != TAKER_NOT)
+		budgets_begin(&s->budgets, clock_now());
 	return result;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What outlives this process: the door at which the next one takes over (giver.h), and the state
- * file, written every so often for one that comes after a crash.
+ * What outlives this process: the door at which the next one takes over (giver.h), the state
+ * file, written every so often for one that comes after a crash, and the file of budgets.
  */
 #ifndef CATHEDRAL_IO_SUCCESSION_H
 #define CATHEDRAL_IO_SUCCESSION_H
@@ -26,6 +26,7 @@ struct succession_options {
 	const char *door;    /* path; empty: there is none */
 	const char *state;   /* path; empty: there is none */
 	uint64_t state_s;    /* between two writings */
+	const char *budgets; /* path of what was used of them; empty: there is none */
 	struct taker *taker; /* from whom the door may be taken over; or NULL */
 };
 
@@ -56,7 +57,10 @@ enum taker_result succession_take(struct succession *s, struct site *site, struc
 /* Everybody serves since then (monotonic): ends the one before, if there was one. */
 void succession_serves(struct succession *s, uint64_t since_ns);
 
-/* Writes the state file now, if there is to be one and nobody else serves. */
+/* About ten times a second while it serves: what may be used of budgets. */
+void succession_tick(struct succession *s, struct instant now);
+
+/* Writes the files now, if there are to be any and nobody else serves. */
 void succession_save(struct succession *s);
 
 const struct overview_succession *succession_state(const struct succession *s);

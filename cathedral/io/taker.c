@@ -259,7 +259,7 @@ take_all(struct taker *t, struct heir *heir, enum channel_got *got, struct fault
 enum taker_result
 taker_take(struct taker *t, struct site *site, struct fault *why)
 {
-	struct heir heir = heir_of(site);
+	struct heir heir = heir_of(site, BEQUEST_PROCESS);
 	enum channel_got got;
 	bool go = take_all(t, &heir, &got, why);
 

@@ -94,6 +94,33 @@ write_egress(struct evbuffer *to, const struct overview *o)
 }
 
 static void
+write_budget(struct evbuffer *to, const struct overview *o)
+{
+	struct budget_report b;
+
+	if (o->budget == NULL)
+		return;
+	budget_report(o->budget, &b);
+	gauge(to, "budget_used_bytes", "sent by this host in this calendar month", b.used);
+	gauge(
+	    to, "budget_limit_bytes", "all that it may send in one, 0: there is no limit", b.limit);
+	gauge(to, "budget_stage", "0 free, 1 warned (80 %), 2 slowed (95 %), 3 stopped (100 %)",
+	    (uint64_t)b.stage);
+	gauge(to, "flock_budget_limit_bytes",
+	    "what each flock may send in a month, 0: there is no limit", b.flock_limit);
+	gauge(to, "flocks_budget_warned", "flocks that have used 80 % of theirs",
+	    b.stages[BUDGET_WARNED]);
+	gauge(to, "flocks_budget_slowed", "flocks that have used 95 % of theirs",
+	    b.stages[BUDGET_SLOWED]);
+	gauge(to, "flocks_budget_stopped", "flocks that have used up theirs",
+	    b.stages[BUDGET_STOPPED]);
+	if (o->succession != NULL)
+		gauge(to, "budget_file_ok",
+		    "1 when the budgets' file could be written when it was last tried",
+		    o->succession->budget_ok);
+}
+
+static void
 write_registry(struct evbuffer *to, const struct overview *o)
 {
 	const struct registry *r = publish_current(o->publish);
@@ -190,6 +217,7 @@ metrics_write(struct evbuffer *to, const struct overview *o, struct instant now)
 	write_counters(to, o, &sum);
 	write_tables(to, o);
 	write_egress(to, o);
+	write_budget(to, o);
 	write_registry(to, o);
 	write_succession(to, o->succession);
 	write_peers(to, o, now);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/endpoint.h"
 #include "base/fault.h"
+#include "cathedral/state/budget.h"
 #include "cathedral/state/egress.h"
 #include "cathedral/state/identities.h"
 #include "cathedral/state/liturgies.h"
@@ -47,6 +48,10 @@ struct overview_succession {
 	bool state_ok;     /* it could be written when it was last tried */
 	int64_t state_s;   /* when it was last written; 0: never */
 	uint64_t state_ns; /* how long that took */
+
+	bool budget_file; /* likewise, of what was used of budgets */
+	bool budget_ok;
+	int64_t budget_s;
 };
 
 /* Everything in it is borrowed and read by the main thread only. */
@@ -62,6 +67,7 @@ struct overview {
 	struct identities *identities;
 	struct replay *replay;
 	struct egress *egress; /* NULL: no rate is set */
+	struct budget *budget; /* NULL: no budget is */
 	size_t identities_capacity, replay_capacity;
 
 	/* Counters: the workers', then the scanner's, then the main thread's. */

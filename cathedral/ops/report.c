@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "cathedral/ops/report.h"
 
+#include "base/month.h"
 #include "protocol/crypto/aead.h"
 #include "protocol/crypto/keccak_wide.h"
 #include "protocol/crypto/secret.h"
@@ -137,6 +138,38 @@ when(int64_t wall_s)
 	return wall_s == 0 ? json_null() : json_integer(wall_s);
 }
 
+/* null where there is none. */
+static json_t *
+limit(uint64_t bytes)
+{
+	return bytes == 0 ? json_null() : json_count(bytes);
+}
+
+static json_t *
+budget(const struct overview *o)
+{
+	const struct overview_succession *file = o->succession;
+	struct budget_report r;
+	char month[MONTH_TEXT];
+	json_t *doc;
+
+	if (o->budget == NULL)
+		return json_null();
+	budget_report(o->budget, &r);
+	doc = json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "month",
+	    month_format(r.month, month), "limit", limit(r.limit), "used", json_count(r.used),
+	    "stage", budget_stage_name(r.stage), "pace", limit(r.pace), "flock_limit",
+	    limit(r.flock_limit), "flocks", json_count(r.flocks), "flocks_warned",
+	    json_count(r.stages[BUDGET_WARNED]), "flocks_slowed",
+	    json_count(r.stages[BUDGET_SLOWED]), "flocks_stopped",
+	    json_count(r.stages[BUDGET_STOPPED]));
+	if (file != NULL) {
+		json_object_set_new(doc, "file_ok", json_boolean(file->budget_ok));
+		json_object_set_new(doc, "file_at", when(file->budget_s));
+	}
+	return doc;
+}
+
 static json_t *
 handover(const struct overview_succession *s)
 {
@@ -180,6 +213,7 @@ report_status(const struct overview *o, struct instant now)
 	json_object_set_new(doc, "replays", fill(replay_count(o->replay), o->replay_capacity));
 	json_object_set_new(doc, "traffic", traffic(o));
 	json_object_set_new(doc, "egress", egress(o));
+	json_object_set_new(doc, "budget", budget(o));
 	return doc;
 }
 

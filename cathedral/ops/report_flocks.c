@@ -136,6 +136,19 @@ json_xflock(const struct registry *r, struct flock_id own, struct flock_id other
 	    "ambries", ambries != NULL ? json_ambries(ambries, own) : json_null());
 }
 
+/* Where it is counted; NULL: it is not. */
+static json_t *
+json_budget(const struct overview *o, struct flock_id flock)
+{
+	struct budget_report b;
+
+	if (o->budget == NULL || !budget_report_flock(o->budget, flock, &b))
+		return NULL;
+	return json_pack("{s:I, s:o, s:s}", "used", (json_int_t)b.used, "limit",
+	    b.limit == 0 ? json_null() : json_integer((json_int_t)b.limit), "stage",
+	    budget_stage_name(b.stage));
+}
+
 json_t *
 report_flock(const struct overview *o, struct flock_id flock)
 {
@@ -152,8 +165,9 @@ report_flock(const struct overview *o, struct flock_id flock)
 	for (size_t n = 0; n < count; n++)
 		json_array_append_new(xflocks, json_xflock(r, f->id, with[n]));
 	free(with);
-	return json_pack("{s:o, s:o, s:o, s:o}", "flock", report_hex(1, f->id.value), "devices",
-	    json_devices(f), "ambries", json_ambries(&f->ambries, f->id), "xflocks", xflocks);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o*}", "flock", report_hex(1, f->id.value),
+	    "devices", json_devices(f), "ambries", json_ambries(&f->ambries, f->id), "xflocks",
+	    xflocks, "budget", json_budget(o, f->id));
 }
 
 /* ---- all of them, a page at a time ---- */

@@ -11,9 +11,10 @@
 struct bequest {
 	struct site *site;
 	struct bequest_sink sink;
-	bool with_replays, key_told;
+	enum bequest_scope scope;
+	bool key_told;
 	/* What changes from here on was not written yet; 0: nothing was. */
-	uint32_t tunnels, liturgies, identities, replays;
+	uint32_t tunnels, liturgies, identities, replays, budgets;
 
 	/* Records of one kind that were seen under a lock and wait for the sink. */
 	enum bequest_kind kind;
@@ -27,7 +28,7 @@ struct bequest {
 };
 
 struct bequest *
-bequest_create(struct site *site, const struct bequest_sink *sink, bool with_replays)
+bequest_create(struct site *site, const struct bequest_sink *sink, enum bequest_scope scope)
 {
 	struct bequest *b = calloc(1, sizeof(*b));
 
@@ -35,7 +36,7 @@ bequest_create(struct site *site, const struct bequest_sink *sink, bool with_rep
 		return NULL;
 	b->site = site;
 	b->sink = *sink;
-	b->with_replays = with_replays;
+	b->scope = scope;
 	b->capacity = ROOM_FIRST;
 	b->room = malloc(b->capacity);
 	if (b->room != NULL)
@@ -93,7 +94,8 @@ static void
 begin(struct bequest *b, enum bequest_kind kind, size_t size, uint64_t *count)
 {
 	b->kind = kind;
-	b->needed = kind != BEQUEST_LITURGIES && kind != BEQUEST_IDENTITIES;
+	b->needed =
+	    kind != BEQUEST_LITURGIES && kind != BEQUEST_IDENTITIES && kind != BEQUEST_BUDGETS;
 	b->size = size;
 	b->count = count;
 	b->used = 0;
@@ -187,7 +189,7 @@ write_replays(struct bequest *b, uint64_t *count)
 {
 	uint32_t since = b->replays;
 
-	if (!b->with_replays)
+	if (b->scope != BEQUEST_PROCESS)
 		return true;
 	if (!b->key_told && !put_replay_key(b))
 		return false;
@@ -197,15 +199,33 @@ write_replays(struct bequest *b, uint64_t *count)
 	return replay_changed(b->site->replay, since, see_replay, send_full, b) && send_rest(b);
 }
 
-/* Replays first: an offer that is accepted after them moves a tunnel that is not written yet. */
-bool
-bequest_write(struct bequest *b, struct instant now, struct bequest_counts *counts)
+static void
+see_budget(const struct budget_record *r, void *arg)
+{
+	struct writer w = record_room(arg);
+
+	record_budget_put(&w, r);
+}
+
+static bool
+write_budgets(struct bequest *b, uint64_t *count)
+{
+	struct budget *budget = b->site->budget;
+	uint32_t since = b->budgets;
+
+	if (budget == NULL || b->scope == BEQUEST_STATE)
+		return true;
+	begin(b, BEQUEST_BUDGETS, RECORD_BUDGET, count);
+	b->budgets = budget_mark(budget);
+	return budget_changed(budget, since, see_budget, send_records, b);
+}
+
+static bool
+write_tables(struct bequest *b, struct bequest_counts *counts)
 {
 	struct site *s = b->site;
 	uint32_t since;
 
-	if (!put_head(b, now) || !write_replays(b, &counts->replays))
-		return false;
 	begin(b, BEQUEST_TUNNELS, RECORD_TUNNEL, &counts->tunnels);
 	since = b->tunnels;
 	b->tunnels = tunnels_mark(s->tunnels);
@@ -220,6 +240,15 @@ bequest_write(struct bequest *b, struct instant now, struct bequest_counts *coun
 	since = b->identities;
 	b->identities = identities_mark(s->identities);
 	return identities_changed(s->identities, since, see_identity, send_full, b) && send_rest(b);
+}
+
+/* Replays first: an offer that is accepted after them moves a tunnel that is not written yet. */
+bool
+bequest_write(struct bequest *b, struct instant now, struct bequest_counts *counts)
+{
+	return put_head(b, now) && write_budgets(b, &counts->budgets) &&
+	       (b->scope == BEQUEST_MONTHS ||
+		   (write_replays(b, &counts->replays) && write_tables(b, counts)));
 }
 
 bool

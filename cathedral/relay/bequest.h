@@ -24,12 +24,13 @@ enum bequest_kind {
 	BEQUEST_IDENTITIES,
 	BEQUEST_REPLAY_KEY, /* before the first of the next */
 	BEQUEST_REPLAYS,
-	BEQUEST_END, /* of a file: how many frames there were */
+	BEQUEST_END,     /* of a file: how many frames there were */
+	BEQUEST_BUDGETS, /* who does not know them counts from zero, and serves */
 	BEQUEST_KINDS = 256
 };
 
 struct bequest_counts {
-	uint64_t tunnels, liturgies, identities, replays;
+	uint64_t tunnels, liturgies, identities, replays, budgets;
 	uint64_t left; /* what the heir had no use or no room for */
 };
 
@@ -43,12 +44,16 @@ struct bequest_sink {
 
 struct bequest;
 
-/*
- * NULL when out of memory; site and sink are borrowed.  With replays the memory of accepted offers
- * goes along: to a process, not to a file, where it would be old and long.
- */
+/* What of it is for whom. */
+enum bequest_scope {
+	BEQUEST_PROCESS, /* everything */
+	BEQUEST_STATE,   /* a file: accepted offers would be old there, and many ... */
+	BEQUEST_MONTHS,  /* ... and budgets have one of their own, which is good for months */
+};
+
+/* NULL when out of memory; site and sink are borrowed. */
 struct bequest *bequest_create(
-    struct site *site, const struct bequest_sink *sink, bool with_replays);
+    struct site *site, const struct bequest_sink *sink, enum bequest_scope scope);
 void bequest_destroy(struct bequest *b);
 
 /*
@@ -64,6 +69,7 @@ bool bequest_end(struct bequest *b);
 
 struct heir {
 	struct site *site;
+	enum bequest_scope scope;
 	bool begun, ended;
 	bool replays;         /* they mean something: their key came */
 	unsigned listeners;   /* so many the other had */
@@ -76,7 +82,7 @@ struct heir {
 
 #define HEIR_NONE 0xff
 
-struct heir heir_of(struct site *site);
+struct heir heir_of(struct site *site, enum bequest_scope scope);
 
 /*
  * Takes in one frame; before other threads serve the site, or while none does.  False when it is

@@ -2,6 +2,7 @@
 #include "cathedral/relay/forward.h"
 
 #include "cathedral/relay/turns.h"
+#include "cathedral/relay/unshroud.h"
 #include "protocol/wire/header.h"
 
 #include <string.h>
@@ -44,8 +45,9 @@ sender_is_right(struct pipeline *p, const struct packet *pkt, const struct ends 
 	    pkt->listener, p->now.mono_ns);
 }
 
+/* Where it goes and under which mask; VERDICT_NONE: it may. */
 static enum verdict
-send_on(
+direct(
     struct pipeline *p, struct packet *pkt, const struct ends *e, const struct tunnel_route *route)
 {
 	bool shrouded = p->site->options.listeners[route->listener].shrouded;
@@ -61,11 +63,50 @@ send_on(
 	if (shrouded)
 		pkt->to_mask = route->federated ? &registry_federation(p->registry)->mask
 						: &e->of.receiver.shroud->mask;
-	if (p->turns != NULL && turns_wait(p, pkt, &e->receiver_key, route->federated))
+	return VERDICT_NONE;
+}
+
+/* Whether the budgets of the month leave room for data: VERDICT_NONE, or a drop. */
+static enum verdict
+ask_budget(const struct pipeline *p, const struct packet *pkt, const struct ends *e)
+{
+	struct meter *meters = e->of.sender.flock->meters;
+
+	if (meters == NULL)
+		return VERDICT_NONE;
+	switch (meter_ask(&meters[p->slot], packet_cost(pkt), p->now.mono_ns)) {
+	case METER_GO:
+		break;
+	case METER_SLOW:
+		return VERDICT_DROP_BUDGET_SLOW;
+	case METER_STOP:
+		return VERDICT_DROP_BUDGET;
+	}
+	return VERDICT_NONE;
+}
+
+/* It counts for who sends it. */
+static enum verdict
+send_on(struct pipeline *p, struct packet *pkt, const struct ends *e, bool federated)
+{
+	if (p->turns != NULL && turns_wait(p, pkt, &e->receiver_key, federated))
 		return VERDICT_QUEUED;
+	if (e->of.sender.flock->meters != NULL)
+		meter_count(&e->of.sender.flock->meters[p->slot], packet_cost(pkt));
 	stats_add(&p->stats->relayed_bytes, pkt->len);
 	outbox_relay(p->outbox, pkt);
 	return VERDICT_RELAYED;
+}
+
+static enum verdict
+send_data(
+    struct pipeline *p, struct packet *pkt, const struct ends *e, const struct tunnel_route *route)
+{
+	enum verdict v = direct(p, pkt, e, route);
+
+	if (v == VERDICT_NONE)
+		v = ask_budget(p, pkt, e);
+	return v == VERDICT_NONE ? send_on(p, pkt, e, route->federated) : v;
 }
 
 enum verdict
@@ -87,7 +128,7 @@ forward_data(struct pipeline *p, struct packet *pkt)
 	switch (tunnels_route(p->site->tunnels, &e->receiver_key, receiver->id, h.spi,
 	    receiver->mbit, pkt->len, p->now.mono_ns, &route)) {
 	case ROUTE_OK:
-		return send_on(p, pkt, e, &route);
+		return send_data(p, pkt, e, &route);
 	case ROUTE_ABSENT:
 		return VERDICT_DROP_NO_TUNNEL;
 	case ROUTE_SPI:
@@ -175,5 +216,7 @@ forward_sacrament(struct pipeline *p, struct packet *pkt)
 	if (v != VERDICT_RELAYED)
 		return v;
 	route = (struct tunnel_route){ reverse.at, reverse.listener, reverse.federated };
-	return send_on(p, pkt, e, &route);
+	/* However little is left: without keys devices could not talk past us, either. */
+	v = direct(p, pkt, e, &route);
+	return v == VERDICT_NONE ? send_on(p, pkt, e, route.federated) : v;
 }

@@ -10,9 +10,9 @@
 #define DRIFT_S 10
 
 struct heir
-heir_of(struct site *site)
+heir_of(struct site *site, enum bequest_scope scope)
 {
-	struct heir h = { .site = site };
+	struct heir h = { .site = site, .scope = scope };
 
 	memset(h.of_ours, HEIR_NONE, sizeof(h.of_ours));
 	return h;
@@ -74,7 +74,7 @@ take_head(struct heir *h, struct cursor *c, struct instant now, struct fault *wh
 	}
 	if (!cursor_done(c))
 		return fault_set(why, "its listeners are not a whole list");
-	if (!same_machine(h, now))
+	if (h->scope != BEQUEST_MONTHS && !same_machine(h, now))
 		return fault_set(
 		    why, "written before this machine was started, or by other clocks");
 	h->begun = true;
@@ -146,6 +146,20 @@ take_replay(struct heir *h, struct cursor *c, const struct record_limits *limits
 	return true;
 }
 
+static bool
+take_budget(struct heir *h, struct cursor *c, const struct record_limits *limits)
+{
+	struct budget_record r;
+
+	if (!record_budget_get(&r, c, limits))
+		return false;
+	if (h->site->budget != NULL && budget_restore(h->site->budget, &r))
+		h->counts.budgets++;
+	else
+		h->counts.left++;
+	return true;
+}
+
 typedef bool take_fn(struct heir *h, struct cursor *c, const struct record_limits *limits);
 
 static bool
@@ -194,6 +208,7 @@ static const struct {
 	[BEQUEST_LITURGIES] = { "liturgies", take_liturgy },
 	[BEQUEST_IDENTITIES] = { "identities", take_identity },
 	[BEQUEST_REPLAYS] = { "replays", take_replay },
+	[BEQUEST_BUDGETS] = { "budgets", take_budget },
 };
 
 static bool
@@ -212,6 +227,7 @@ take_known(struct heir *h, const struct frame *f, struct instant now, struct fau
 	case BEQUEST_LITURGIES:
 	case BEQUEST_IDENTITIES:
 	case BEQUEST_REPLAYS:
+	case BEQUEST_BUDGETS:
 	case BEQUEST_KINDS:
 		break;
 	}
@@ -223,7 +239,7 @@ bool
 heir_take(struct heir *h, const struct frame *f, struct instant now, struct fault *why)
 {
 	bool known =
-	    f->kind >= BEQUEST_HEAD && f->kind <= BEQUEST_END && f->version == BEQUEST_VERSION;
+	    f->kind >= BEQUEST_HEAD && f->kind <= BEQUEST_BUDGETS && f->version == BEQUEST_VERSION;
 
 	h->frames += f->kind != BEQUEST_END;
 	if (!known && f->needed)
@@ -234,6 +250,8 @@ heir_take(struct heir *h, const struct frame *f, struct instant now, struct faul
 		h->skipped++;
 		return true;
 	}
+	if (h->scope == BEQUEST_MONTHS && f->kind >= BEQUEST_TUNNELS && f->kind < BEQUEST_END)
+		return fault_set(why, "it is not about budgets");
 	if (!h->begun && f->kind != BEQUEST_HEAD)
 		return fault_set(why, "begins without its head");
 	if (h->ended)

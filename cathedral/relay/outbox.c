@@ -75,7 +75,7 @@ shroud_begin(struct outbox *o, struct packet *pkt)
 
 /* Everything counts as it is on the line; where the kernel has no room the line rests a while. */
 static void
-send_charged(struct outbox *o)
+send_counted(struct outbox *o)
 {
 	uint64_t full = stats_get(&o->stats->tx_full);
 	uint64_t bytes = o->count * EGRESS_HEADERS;
@@ -83,6 +83,10 @@ send_charged(struct outbox *o)
 	for (size_t n = 0; n < o->count; n++)
 		bytes += o->queue[n]->len;
 	o->sender->send(o->sender, o->queue, o->count);
+	if (o->meter != NULL)
+		meter_count(o->meter, bytes);
+	if (o->egress == NULL)
+		return;
 	egress_charge(o->egress, egress_time_ns(o->egress, bytes));
 	if (stats_get(&o->stats->tx_full) != full)
 		egress_charge(o->egress, REST_NS);
@@ -99,8 +103,8 @@ outbox_flush(struct outbox *o)
 			jobs[masked++] = shroud_begin(o, o->queue[n]);
 	}
 	kmac_mask(jobs, masked);
-	if (o->count > 0 && o->egress != NULL)
-		send_charged(o);
+	if (o->count > 0 && (o->egress != NULL || o->meter != NULL))
+		send_counted(o);
 	else if (o->count > 0)
 		o->sender->send(o->sender, o->queue, o->count);
 	o->count = o->own_count = 0;

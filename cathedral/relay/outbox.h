@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "cathedral/relay/packet.h"
 #include "cathedral/state/egress.h"
+#include "cathedral/state/meter.h"
 #include "cathedral/state/stats.h"
 
 #include <stddef.h>
@@ -29,6 +30,7 @@ struct outbox {
 	struct random *random;
 	struct stats *stats;
 	struct egress *egress; /* charged for all that goes; NULL: nobody counts */
+	struct meter *meter;   /* the same */
 	size_t count;
 	struct packet *queue[OUTBOX_MAX];
 	size_t own_count;

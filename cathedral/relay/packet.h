@@ -9,6 +9,7 @@
 #define CATHEDRAL_RELAY_PACKET_H
 
 #include "base/endpoint.h"
+#include "cathedral/state/egress.h"
 #include "cathedral/state/identities.h"
 #include "cathedral/state/registry.h"
 #include "cathedral/state/verdict.h"
@@ -106,6 +107,23 @@ packet_make_room(struct packet *pkt, size_t front, size_t behind)
 	packet_reset(pkt, pkt->len);
 	assert(front <= PACKET_HEADROOM && behind <= packet_tailroom(pkt));
 	memcpy(pkt->head, bytes, pkt->len);
+}
+
+/*
+ * Bytes on the line, headers included, of one that is ready to go.  A mask's padding is chance's:
+ * half of what there may be, on the average.
+ */
+static inline size_t
+packet_cost(const struct packet *pkt)
+{
+	size_t used = pkt->len;
+
+	if (pkt->to_mask != NULL) {
+		used += SHROUD_HEADER_SIZE + 1;
+		if (used < pkt->below)
+			used += (pkt->below - used) / 2;
+	}
+	return used + EGRESS_HEADERS;
 }
 
 #endif

@@ -39,6 +39,8 @@ pipeline_create(struct site *site, unsigned slot, struct sender *sender, struct 
 		return NULL;
 	}
 	p->outbox->egress = site->egress;
+	if (site->budget != NULL)
+		p->outbox->meter = budget_host_meter(site->budget, slot);
 	return p;
 }
 

@@ -5,6 +5,29 @@
 
 #define SWEEP_PARTS 100
 
+/* Whether what was asked for is there. */
+static bool
+open_limits(struct site *s, unsigned slots, struct random *r)
+{
+	const struct site_options *o = &s->options;
+	const struct budget_options budget = {
+		.host = o->budget_month,
+		.flock = o->flock_budget_month,
+		.threads = slots,
+		.flocks_max = o->tunnels_max, /* a flock that relays has two of them */
+	};
+
+	if (o->egress_mbit != 0) {
+		s->egress = egress_create(o->egress_mbit);
+		if (s->egress == NULL)
+			return false;
+	}
+	if (budget.host == 0 && budget.flock == 0)
+		return true;
+	s->budget = budget_create(&budget, r);
+	return s->budget != NULL;
+}
+
 struct site *
 site_create(
     const struct site_options *options, struct registry *first, unsigned slots, struct random *r)
@@ -26,13 +49,12 @@ site_create(
 	s->identities = identities_create(o->identities_max, o->identities_per_device, r);
 	s->replay = replay_create(o->replays_max, r);
 	s->lookups = lookups_create(o->lookups_max, r);
-	if (o->egress_mbit != 0)
-		s->egress = egress_create(o->egress_mbit);
 	if (!s->publish || !s->tunnels || !s->liturgies || !s->identities || !s->replay ||
-	    !s->lookups || (o->egress_mbit != 0 && s->egress == NULL)) {
+	    !s->lookups || !open_limits(s, slots, r)) {
 		site_destroy(s);
 		return NULL;
 	}
+	site_meter(s, publish_current(s->publish), NULL);
 	return s;
 }
 
@@ -48,7 +70,44 @@ site_destroy(struct site *s)
 	lookups_destroy(s->lookups);
 	egress_destroy(s->egress);
 	publish_destroy(s->publish);
+	budget_destroy(s->budget);
 	free(s);
+}
+
+struct metering {
+	struct budget *budget;
+	const struct registry *registry;
+};
+
+static bool
+meter_flock(const struct registry_flock *found, void *arg)
+{
+	const struct metering *m = arg;
+	struct registry_flock *f = registry_flock_find(m->registry, found->id);
+
+	/* Those that other registries have, too, have it. */
+	if (f->meters == NULL)
+		f->meters = budget_flock_meters(m->budget, f->id);
+	return true;
+}
+
+void
+site_meter(struct site *s, const struct registry *next, const struct registry_touched *touched)
+{
+	struct metering m = { s->budget, next };
+
+	if (s->budget == NULL)
+		return;
+	if (touched == NULL || touched->all) {
+		registry_each_flock(next, meter_flock, &m);
+		return;
+	}
+	for (size_t n = 0; n < touched->count; n++) {
+		const struct registry_flock *f = registry_flock_find(next, touched->flocks[n]);
+
+		if (f != NULL)
+			meter_flock(f, &m);
+	}
 }
 
 size_t

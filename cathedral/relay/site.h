@@ -4,6 +4,7 @@
 #define CATHEDRAL_RELAY_SITE_H
 
 #include "base/endpoint.h"
+#include "cathedral/state/budget.h"
 #include "cathedral/state/egress.h"
 #include "cathedral/state/identities.h"
 #include "cathedral/state/liturgies.h"
@@ -39,7 +40,9 @@ struct site_options {
 	uint32_t tunnels_per_device;
 	uint32_t identities_per_device;
 	size_t tunnels_max, liturgies_max, identities_max, replays_max, lookups_max;
-	uint32_t egress_mbit; /* all that this host may send; 0: as much as it can */
+	uint32_t egress_mbit;        /* all that this host may send; 0: as much as it can */
+	uint64_t budget_month;       /* the same in a month, in bytes; 0: no limit */
+	uint64_t flock_budget_month; /* and what of it each flock may; likewise */
 };
 
 #define SITE_OPTIONS_DEFAULT                                                                       \
@@ -60,6 +63,7 @@ struct site {
 	struct replay *replay;
 	struct lookups *lookups;
 	struct egress *egress; /* NULL: as much as it can */
+	struct budget *budget; /* NULL: no month has a limit */
 };
 
 /*
@@ -80,6 +84,13 @@ site_has_shroud(const struct site *s)
 	}
 	return false;
 }
+
+/*
+ * The main thread, before a registry is published: what its flocks send is counted where it always
+ * was.  As with site_purge() those touched are enough.
+ */
+void site_meter(
+    struct site *s, const struct registry *next, const struct registry_touched *touched);
 
 /*
  * A part of the incremental expiry: call it every 100 ms, and a whole round takes about ten

@@ -91,20 +91,6 @@ count_left(struct turns *t, uint64_t now_ns)
 	t->left = t->granted = egress_bytes(t->egress, left_ns < most ? left_ns : most);
 }
 
-/* A mask's padding is chance's: half of what there may be, on the average. */
-static uint16_t
-cost_of(const struct packet *pkt)
-{
-	size_t used = pkt->len;
-
-	if (pkt->to_mask != NULL) {
-		used += SHROUD_HEADER_SIZE + 1;
-		if (used < pkt->below)
-			used += (pkt->below - used) / 2;
-	}
-	return (uint16_t)(used + EGRESS_HEADERS);
-}
-
 /* ---- out ---- */
 
 /* What was allowed when it came may not be any more, and keys are those of now. */
@@ -129,10 +115,14 @@ mask_find(const struct pipeline *p, const struct parcel *parcel, const struct km
 static void
 send_parcel(struct pipeline *p, struct packet *pkt, const struct parcel *parcel)
 {
+	const struct registry_flock *sender = registry_flock_find(p->registry, parcel->key.dst);
+
 	pkt->len = parcel->len;
 	pkt->to = parcel->to;
 	pkt->to_listener = parcel->listener;
 	pkt->below = p->site->options.mtu;
+	if (sender != NULL && sender->meters != NULL)
+		meter_count(&sender->meters[p->slot], parcel->cost);
 	stats_add(&p->stats->relayed_bytes, parcel->len);
 	stats_add(&p->stats->waited_sent, 1);
 }
@@ -192,7 +182,7 @@ turns_wait(
 		.key = *receiver,
 		.to = pkt->to,
 		.len = (uint16_t)pkt->len,
-		.cost = cost_of(pkt),
+		.cost = (uint16_t)packet_cost(pkt),
 		.listener = pkt->to_listener,
 		.federated = federated,
 		.shrouded = pkt->to_mask != NULL,

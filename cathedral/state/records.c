@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "cathedral/state/records.h"
 
+#include "base/month.h"
+
 #include <string.h>
 
 /* Clocks of threads are read at different moments. */
@@ -310,6 +312,34 @@ record_replay_get(struct replay_record *ret, struct cursor *c, const struct reco
 	r.until_ns = cursor_be64(c);
 	if (!cursor_ok(c) || !is_base(r.mark.flock) ||
 	    r.until_ns > limits->now_ns + SLACK_NS + REPLAY_TTL_NS)
+		return false;
+	*ret = r;
+	return true;
+}
+
+/* ---- budgets ---- */
+
+void
+record_budget_put(struct writer *w, const struct budget_record *r)
+{
+	writer_be32(w, r->month);
+	writer_be64(w, r->flock.value);
+	writer_be64(w, r->used);
+}
+
+/* Of any month: clocks that were wrong are remembered, too. */
+bool
+record_budget_get(struct budget_record *ret, struct cursor *c, const struct record_limits *limits)
+{
+	struct budget_record r;
+
+	(void)limits;
+	memset(&r, 0, sizeof(r));
+	r.month = cursor_be32(c);
+	r.flock.value = cursor_be64(c);
+	r.used = cursor_be64(c);
+	if (!cursor_ok(c) || r.month > MONTH_LAST || flock_domain(r.flock) != 0 || r.used == 0 ||
+	    r.used > BUDGET_USED_MAX)
 		return false;
 	*ret = r;
 	return true;

@@ -7,6 +7,7 @@
 #ifndef CATHEDRAL_STATE_RECORDS_H
 #define CATHEDRAL_STATE_RECORDS_H
 
+#include "cathedral/state/budget.h"
 #include "cathedral/state/identities.h"
 #include "cathedral/state/liturgies.h"
 #include "cathedral/state/replay.h"
@@ -18,12 +19,14 @@
 #define RECORD_LITURGY  117
 #define RECORD_IDENTITY 47
 #define RECORD_REPLAY   32
+#define RECORD_BUDGET   20
 
 void record_endpoint_put(struct writer *w, const struct endpoint *e);
 void record_tunnel_put(struct writer *w, const struct tunnel *t);
 void record_liturgy_put(struct writer *w, const struct liturgy_entry *e);
 void record_identity_put(struct writer *w, const struct identity_record *r);
 void record_replay_put(struct writer *w, const struct replay_record *r);
+void record_budget_put(struct writer *w, const struct budget_record *r);
 
 /* What can be true of an entry. */
 struct record_limits {
@@ -40,5 +43,7 @@ bool record_identity_get(
     struct identity_record *ret, struct cursor *c, const struct record_limits *limits);
 bool record_replay_get(
     struct replay_record *ret, struct cursor *c, const struct record_limits *limits);
+bool record_budget_get(
+    struct budget_record *ret, struct cursor *c, const struct record_limits *limits);
 
 #endif

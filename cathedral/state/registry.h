@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "base/keys.h"
 #include "base/seeded_hash.h"
+#include "cathedral/state/meter.h"
 #include "cathedral/state/peer_stats.h"
 #include "protocol/crypto/kmac.h"
 #include "protocol/wire/bundle.h"
@@ -62,6 +63,7 @@ struct registry_flock {
 	/* What packets look at, in a line of the cache with the first of the devices. */
 	struct flock_id id;              /* base */
 	struct registry_device *devices; /* sorted by id; behind this, in secret memory */
+	struct meter *meters;            /* of one site's threads, borrowed; NULL: nobody counts */
 	size_t kek_end;                  /* above the highest KEK number */
 	uint8_t by_kek[];                /* KEK number -> index + 1 into devices, 0: none */
 };

@@ -31,6 +31,9 @@
 	X(DROP_SPI, "spi", "SPI is none that the receiver listens to")                             \
 	X(DROP_SENDER, "sender", "does not come from where its sender is")                         \
 	X(DROP_CAP, "cap", "over the receiver's Mbit/s")                                           \
+	X(DROP_BUDGET_SLOW, "budget_slow", "slowed down, so that the month's budget lasts")        \
+	X(DROP_BUDGET, "budget",                                                                   \
+	    "data, and the month's budget of the flock or the host is used up")                    \
 	X(DROP_LOOP, "loop",                                                                       \
 	    "would go back to where it came from, or from cathedral to cathedral")                 \
 	X(DROP_STRANGER, "stranger",                                                               \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What sharing out the host's rate costs a clear packet between receiving and sending it: without a
- * rate, with one that is never used up, and with one that is half of what comes, among few flocks
- * and among many.  What is compared takes turns in every round; the time is this thread's CPU time.
+ * What limits of the host cost a clear packet between receiving and sending it: without any, with a
+ * rate that is never used up, with one that is half of what comes, and with a month's budget, among
+ * few flocks and among many.  What is compared takes turns in every round; the time is this
+ * thread's CPU time.
  */
 #include "protocol/crypto/aead.h"
 #include "tests/support/crowd.h"
@@ -17,14 +18,21 @@
 #define LEN     600
 #define MBIT    1000
 #define CROWDS  2
-#define KINDS   3
+#define KINDS   4
 
-enum kind { NO_RATE, RATE_LEFT, RATE_HALF };
+enum kind { NO_LIMIT, RATE_LEFT, RATE_HALF, BUDGET };
 
 static const size_t crowds[CROWDS] = { 16, 4096 };
-static const uint32_t mbit[KINDS] = { 0, 1000000, MBIT };
-static const char *const names[KINDS] = { "without a rate", "a rate that is not used up",
-	"a rate of half of what comes" };
+static const struct {
+	const char *name;
+	uint32_t mbit;
+	uint64_t budget;
+} kinds[KINDS] = {
+	[NO_LIMIT] = { "without limits", 0, 0 },
+	[RATE_LEFT] = { "a rate that is not used up", 1000000, 0 },
+	[RATE_HALF] = { "a rate of half of what comes", MBIT, 0 },
+	[BUDGET] = { "a month's budget", 0, UINT64_C(1000000000000000) },
+};
 
 static const struct crowd_places places = {
 	.first = { { [10] = 0xff, [11] = 0xff, [12] = 192, [15] = 1 }, 1000 },
@@ -45,13 +53,14 @@ static struct random randomness;
 static struct crowd_batch *batch;
 
 static void
-ground_open(struct ground *g, size_t flocks, uint32_t rate)
+ground_open(struct ground *g, size_t flocks, int kind)
 {
 	struct site_options options = SITE_OPTIONS_DEFAULT;
 	struct crowd_packet what = { .len = LEN };
 
 	options.listener_count = 2;
-	options.egress_mbit = rate;
+	options.egress_mbit = kinds[kind].mbit;
+	options.budget_month = options.flock_budget_month = kinds[kind].budget;
 	g->now = (struct instant){ 1000 * NS_PER_S, 1790000000 };
 	g->flocks = flocks;
 	g->site = site_create(&options, crowd_registry(flocks, 2, &randomness), 1, &randomness);
@@ -97,15 +106,16 @@ relay_ns(struct ground *g)
 static void
 report(double ns[KINDS][ROUNDS], size_t rounds, size_t flocks)
 {
-	double base = median(ns[NO_RATE], rounds);
+	double base = median(ns[NO_LIMIT], rounds);
 
 	for (int kind = 0; kind < KINDS; kind++) {
 		double value = median(ns[kind], rounds);
 		char name[96];
-		struct figure f = { name, value, "ns/packet", value / base, names[NO_RATE], NULL };
+		struct figure f = { name, value, "ns/packet", value / base, kinds[NO_LIMIT].name,
+			NULL };
 
 		snprintf(name, sizeof(name), "relay clear %d B, %zu flocks, %s", LEN, flocks,
-		    names[kind]);
+		    kinds[kind].name);
 		figure_print(&f);
 	}
 }
@@ -123,7 +133,7 @@ main(void)
 	batch = crowd_batch_create();
 	for (int c = 0; c < CROWDS; c++) {
 		for (int kind = 0; kind < KINDS; kind++)
-			ground_open(&grounds[c][kind], crowds[c], mbit[kind]);
+			ground_open(&grounds[c][kind], crowds[c], kind);
 	}
 	for (size_t round = 0; round < rounds; round++) {
 		for (int n = 0; n < CROWDS * KINDS; n++)
@@ -131,9 +141,14 @@ main(void)
 	}
 	for (int c = 0; c < CROWDS; c++) {
 		report(ns[c], rounds, crowds[c]);
-		if (stats_get(&grounds[c][RATE_LEFT].stats.verdicts[VERDICT_QUEUED]) > 0 ||
+		struct budget_report budget;
+
+		budget_tick(grounds[c][BUDGET].site->budget, grounds[c][BUDGET].now, NULL, NULL);
+		budget_report(grounds[c][BUDGET].site->budget, &budget);
+		if (budget.used == 0 || budget.stage != BUDGET_FREE ||
+		    stats_get(&grounds[c][RATE_LEFT].stats.verdicts[VERDICT_QUEUED]) > 0 ||
 		    stats_get(&grounds[c][RATE_HALF].stats.waited_dropped) == 0) {
-			fputs("the rates were not what they were meant to be\n", stderr);
+			fputs("the limits were not what they were meant to be\n", stderr);
 			return EXIT_FAILURE;
 		}
 	}

@@ -42,6 +42,7 @@ make_site(void)
 	random_from_seed(&random, 1);
 	options.tunnels_max = options.tunnels_per_device = 1 << 10;
 	options.liturgies_max = options.identities_max = options.replays_max = 1 << 10;
+	options.flock_budget_month = 1000000;
 	options.listener_count = 2;
 	options.listeners[0].main = endpoint_from_ipv4(ip, 4500);
 	options.listeners[1].main = endpoint_from_ipv4(ip, 4501);
@@ -63,14 +64,24 @@ pass_on(void *arg, const uint8_t *frame, size_t len)
 	return true;
 }
 
+static uint64_t
+used_of(struct site *s)
+{
+	struct budget_report r;
+
+	budget_tick(s->budget, now, NULL, NULL);
+	budget_report(s->budget, &r);
+	return r.used;
+}
+
 static void
 expect_told_again(struct site *first)
 {
 	struct bequest_counts counts = { 0 };
 	struct site *second = make_site();
-	struct heir heir = heir_of(second);
+	struct heir heir = heir_of(second, BEQUEST_PROCESS);
 	const struct bequest_sink sink = { pass_on, &heir };
-	struct bequest *b = bequest_create(first, &sink, true);
+	struct bequest *b = bequest_create(first, &sink, BEQUEST_PROCESS);
 
 	fuzz_expect(b != NULL);
 	fuzz_expect(bequest_write(b, now, &counts));
@@ -79,6 +90,7 @@ expect_told_again(struct site *first)
 	fuzz_expect(tunnels_count(second->tunnels) == tunnels_count(first->tunnels));
 	fuzz_expect(liturgies_count(second->liturgies) == liturgies_count(first->liturgies));
 	fuzz_expect(replay_count(second->replay) == replay_count(first->replay));
+	fuzz_expect(used_of(second) == used_of(first));
 	bequest_destroy(b);
 	site_destroy(second);
 }
@@ -88,14 +100,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct cursor c = cursor_over(data, len);
 	struct site *s = make_site();
-	struct heir heir = heir_of(s);
+	struct heir heir = heir_of(s, BEQUEST_PROCESS);
 	struct fault why;
 	struct frame f;
 
 	while (frame_take(&f, &c) && heir_take(&heir, &f, now, &why))
 		;
 	fuzz_expect(tunnels_count(s->tunnels) <= heir.counts.tunnels);
-	if (heir.counts.tunnels + heir.counts.liturgies + heir.counts.replays > 0)
+	if (heir.counts.tunnels + heir.counts.liturgies + heir.counts.replays +
+		heir.counts.budgets >
+	    0)
 		expect_told_again(s);
 	site_destroy(s);
 	return 0;

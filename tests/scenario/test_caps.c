@@ -15,7 +15,7 @@
 #define SIZES        8
 
 /* In the place of sockets: counts what goes to either end. */
-struct meter {
+struct passage {
 	struct sender sender;
 	struct endpoint ends[2];
 	uint64_t bytes[2], packets[2];
@@ -23,9 +23,9 @@ struct meter {
 };
 
 static void
-meter_send(struct sender *sender, struct packet *const *packets, size_t count)
+passage_send(struct sender *sender, struct packet *const *packets, size_t count)
 {
-	struct meter *m = (struct meter *)(void *)sender;
+	struct passage *m = (struct passage *)(void *)sender;
 
 	for (size_t n = 0; n < count; n++) {
 		unsigned end = 0;
@@ -90,11 +90,11 @@ push(struct world *w, struct load *l)
 	pipeline_run(w->cathedrals[0].pipelines[0], packets, PIPELINE_BATCH, now);
 }
 
-static struct meter
-meter_on(struct world *w, unsigned device)
+static struct passage
+passage_of(struct world *w, unsigned device)
 {
-	return (struct meter){
-		.sender = { meter_send },
+	return (struct passage){
+		.sender = { passage_send },
 		.ends = { w->devices[device].at, w->devices[device + 1].at },
 	};
 }
@@ -107,7 +107,7 @@ allowed(uint32_t mbit, uint64_t ns)
 }
 
 static void
-expect_exact(const struct meter *m, unsigned end, uint64_t limit)
+expect_exact(const struct passage *m, unsigned end, uint64_t limit)
 {
 	if (m->bytes[end] > limit || m->bytes[end] + LARGEST < limit)
 		fail_msg("%lu bytes passed where %lu may", (unsigned long)m->bytes[end],
@@ -140,7 +140,7 @@ measure(const uint32_t mbit[static 2])
 {
 	struct world *w = scene_begin(1, false, 2);
 	struct pipeline *p;
-	struct meter m;
+	struct passage m;
 	struct load loads[2];
 	struct sender *real;
 	unsigned a;
@@ -150,7 +150,7 @@ measure(const uint32_t mbit[static 2])
 	a = scene_tunnel(w, 0, 1, 0, 0);
 	world_open(w);
 	scene_run_s(w, 2);
-	m = meter_on(w, a);
+	m = passage_of(w, a);
 	p = w->cathedrals[0].pipelines[0];
 	real = p->outbox->sender;
 	p->outbox->sender = &m.sender;
@@ -187,7 +187,7 @@ bursts_last_a_second(void **state)
 {
 	struct world *w = scene_begin(1, false, 2);
 	struct pipeline *p;
-	struct meter m;
+	struct passage m;
 	struct load load;
 	struct sender *real;
 	unsigned a;
@@ -198,7 +198,7 @@ bursts_last_a_second(void **state)
 	world_open(w);
 	for (unsigned n = 1; n < 30; n += 7) {
 		scene_run_s(w, n);
-		m = meter_on(w, a);
+		m = passage_of(w, a);
 		p = w->cathedrals[0].pipelines[0];
 		real = p->outbox->sender;
 		p->outbox->sender = &m.sender;

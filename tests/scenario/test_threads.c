@@ -162,7 +162,7 @@ make_packets(struct world *w)
 }
 
 static struct world *
-threads_begin(uint32_t egress_mbit)
+threads_begin(uint32_t egress_mbit, uint64_t budget)
 {
 	struct world *w = scene_begin(2, true, MEMBERS);
 
@@ -177,6 +177,7 @@ threads_begin(uint32_t egress_mbit)
 	w->cathedrals[0].workers = WORKERS;
 	w->cathedrals[0].options.offer_rate = 100000;
 	w->cathedrals[0].options.egress_mbit = egress_mbit;
+	w->cathedrals[0].options.flock_budget_month = budget;
 	w->cathedrals[0].options.tunnels_per_device = PER_DEVICE;
 	w->cathedrals[0].options.identities_per_device = PER_DEVICE;
 	world_open(w);
@@ -224,6 +225,8 @@ change_registries(struct world *w, atomic_uint *working)
 		world_touch(w, 0);
 		world_publish(w, 0);
 		site_sweep(c->site, world_cathedral_now(w, 0).mono_ns);
+		if (c->site->budget != NULL)
+			budget_tick(c->site->budget, world_cathedral_now(w, 0), NULL, NULL);
 		publish_reclaim(c->site->publish);
 	}
 }
@@ -319,10 +322,35 @@ expect_empty_queues(struct world *w)
 		assert_int_equal(egress_crowd(c->site->egress), 0);
 }
 
+/* Every byte that a thread counted was added up, once; and nobody was warned too early. */
 static void
-run_threads(uint32_t egress_mbit)
+expect_whole_sums(struct world *w)
 {
-	struct world *w = threads_begin(egress_mbit);
+	struct site *site = w->cathedrals[0].site;
+	const struct meter *meters;
+	struct budget_report host, flock;
+	uint64_t sums[2] = { 0 };
+
+	if (site->budget == NULL)
+		return;
+	budget_tick(site->budget, world_cathedral_now(w, 0), NULL, NULL);
+	budget_report(site->budget, &host);
+	assert_true(budget_report_flock(site->budget, w->flocks[0].id, &flock));
+	meters = budget_flock_meters(site->budget, w->flocks[0].id);
+	for (unsigned n = 0; n < WORKERS + 2; n++) {
+		sums[0] += atomic_load(&budget_host_meter(site->budget, n)->sent);
+		sums[1] += atomic_load(&meters[n].sent);
+	}
+	assert_int_equal(host.used, sums[0]);
+	assert_int_equal(flock.used, sums[1]);
+	assert_true(host.used > flock.used && flock.used > 0);
+	assert_int_equal(flock.stage == BUDGET_FREE, flock.used < flock.limit / 100 * BUDGET_WARN);
+}
+
+static void
+run_threads(uint32_t egress_mbit, uint64_t budget)
+{
+	struct world *w = threads_begin(egress_mbit, budget);
 	struct job jobs[WORKERS + 1];
 	atomic_uint working = WORKERS;
 
@@ -330,6 +358,7 @@ run_threads(uint32_t egress_mbit)
 	change_registries(w, &working);
 	finish(w, jobs);
 	expect_empty_queues(w);
+	expect_whole_sums(w);
 	expect_whole_quotas(w);
 	scene_end(w);
 }
@@ -338,7 +367,7 @@ static void
 threads_agree(void **state)
 {
 	(void)state;
-	run_threads(0);
+	run_threads(0, 0);
 }
 
 /* They share a rate that is too small for them. */
@@ -346,7 +375,15 @@ static void
 threads_share(void **state)
 {
 	(void)state;
-	run_threads(200);
+	run_threads(200, 0);
+}
+
+static void
+threads_count(void **state)
+{
+	(void)state;
+	run_threads(0, UINT64_C(1000000000000));
+	run_threads(0, 1000000);
 }
 
 int
@@ -355,6 +392,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(threads_agree),
 		cmocka_unit_test(threads_share),
+		cmocka_unit_test(threads_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

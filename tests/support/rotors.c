@@ -228,9 +228,9 @@ take(void *arg, const uint8_t *bytes, size_t len)
 static bool
 hand_over(struct site *from, struct rotors *r)
 {
-	struct takeover to = { heir_of(r->site), moment(r) };
+	struct takeover to = { heir_of(r->site, BEQUEST_PROCESS), moment(r) };
 	const struct bequest_sink sink = { take, &to };
-	struct bequest *b = bequest_create(from, &sink, true);
+	struct bequest *b = bequest_create(from, &sink, BEQUEST_PROCESS);
 	struct bequest_counts counts = { 0 };
 	bool ok = b != NULL && bequest_write(b, moment(r), &counts);
 
@@ -250,20 +250,21 @@ uint64_t
 rotors_restart(struct rotors *r, enum rotors_left left, uint64_t pause_s, const char *path)
 {
 	struct site *before = r->site;
+	const struct state_file file = { path, BEQUEST_STATE };
 	struct bequest_counts counts;
 	struct fault why = { "what was told is wrong" };
 	uint64_t start_ns;
 	bool ok = true;
 
 	if (left == ROTORS_FILE)
-		ok = state_file_write(path, before, moment(r), &counts, &why);
+		ok = state_file_write(&file, before, moment(r), &counts, &why);
 	pipeline_destroy(r->pipeline);
 	pipeline_destroy(r->scanner);
 	pass(r, pause_s);
 	open_site(r);
 	start_ns = clock_thread_cpu_ns();
 	if (left == ROTORS_FILE)
-		ok = ok && state_file_read(path, r->site, moment(r), &counts, &why) == STATE_READ;
+		ok = ok && state_file_read(&file, r->site, moment(r), &counts, &why) == STATE_READ;
 	if (left == ROTORS_TOLD)
 		ok = hand_over(before, r);
 	if (!ok) {

@@ -123,6 +123,26 @@ small_site_add_tunnel(struct small_site *s, uint8_t domain, uint8_t peer_number)
 }
 
 void
+small_site_add_budget(struct small_site *s, uint64_t host, uint64_t each, uint64_t sent)
+{
+	const struct budget_options options = {
+		.host = host,
+		.flock = each,
+		.threads = SMALL_SITE_WORKERS + 2,
+		.flocks_max = 1024,
+	};
+
+	s->site->budget = s->overview.budget = budget_create(&options, &s->random);
+	assert_non_null(s->site->budget);
+	site_meter(s->site, publish_current(s->site->publish), NULL);
+	s->succession.budget_file = s->succession.budget_ok = true;
+	s->succession.budget_s = 1700000003;
+	meter_count(&budget_flock_meters(s->site->budget, flock)[1], sent);
+	meter_count(budget_host_meter(s->site->budget, 1), sent);
+	budget_tick(s->site->budget, clock_now(), NULL, NULL);
+}
+
+void
 small_site_add_liturgy(struct small_site *s)
 {
 	const struct liturgy liturgy = { .id = 0xca, .group = 77 };

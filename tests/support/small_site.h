@@ -27,6 +27,9 @@ void small_site_close(struct small_site *s);
 /* Device 0badf00d (number ca) of cafeba00, in this domain, heard of at 192.0.2.1:1000. */
 void small_site_add_tunnel(struct small_site *s, uint8_t domain, uint8_t peer_number);
 
+/* Bytes a month, for the host and each flock; flock cafeba00 has sent so many in this one. */
+void small_site_add_budget(struct small_site *s, uint64_t host, uint64_t flock, uint64_t sent);
+
 /* A presence entry of the same device in group 77. */
 void small_site_add_liturgy(struct small_site *s);
 

@@ -110,9 +110,10 @@ stage_open(struct stage *s)
 void
 stage_publish(struct stage *s)
 {
-	const struct registry *old = publish_current(s->site->publish);
+	struct registry *next = registry_now(s, publish_current(s->site->publish));
 
-	have(publish_swap(s->site->publish, registry_now(s, old)) ? s : NULL);
+	site_meter(s->site, next, NULL);
+	have(publish_swap(s->site->publish, next) ? s : NULL);
 	site_purge(s->site, NULL);
 	publish_reclaim(s->site->publish);
 }

@@ -204,6 +204,7 @@ world_publish(struct world *w, unsigned cathedral)
 	if (c->site == NULL)
 		return;
 	next = read_registry(w, cathedral, publish_current(c->site->publish), &touched);
+	site_meter(c->site, next, &touched);
 	world_must(publish_swap(c->site->publish, next), "memory for a registry");
 	site_purge(c->site, &touched);
 	pipeline_push_ambries(main_of(c), &touched, world_cathedral_now(w, cathedral));
@@ -329,6 +330,8 @@ world_cathedral_timers(struct world *w, unsigned cathedral)
 		run_ticks(c, now);
 		pipeline_greet(main_of(c), now);
 		site_sweep(c->site, now.mono_ns);
+		if (c->site->budget != NULL)
+			budget_tick(c->site->budget, now, NULL, NULL);
 		publish_reclaim(c->site->publish);
 	}
 }

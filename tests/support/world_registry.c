@@ -350,6 +350,18 @@ list_peers(const struct world *w, unsigned cathedral, struct settings_peer *peer
 	return count;
 }
 
+/* What a cathedral with budgets counts in its flocks is its own: nobody else gets them. */
+static void
+own_parts(struct world *w, unsigned cathedral)
+{
+	const struct site_options *o = &w->cathedrals[cathedral].options;
+
+	if (o->budget_month == 0 && o->flock_budget_month == 0)
+		return;
+	for (unsigned n = 0; n < w->flock_count; n++)
+		world_touch(w, n);
+}
+
 struct registry *
 world_registry(struct world *w, unsigned cathedral, const struct registry *old)
 {
@@ -366,7 +378,8 @@ world_registry(struct world *w, unsigned cathedral, const struct registry *old)
 	};
 	struct registry *r;
 
-	/* One thread has them all, so cathedrals may share the parts. */
+	/* One thread has them all, so cathedrals may share the parts; not those it counts in. */
+	own_parts(w, cathedral);
 	world_build(w);
 	for (unsigned n = 0; n < w->flock_count; n++) {
 		flocks[parts.flock_count++] = w->flocks[n].built;
@@ -380,6 +393,7 @@ world_registry(struct world *w, unsigned cathedral, const struct registry *old)
 	}
 	r = registry_create(&parts, old);
 	world_must(r != NULL, "a registry");
+	own_parts(w, cathedral);
 	return r;
 }
 

@@ -32,7 +32,7 @@ setup(void **state)
 	heritage_listen(f->giver.site, 3);
 	heritage_listen(f->heir.site, 3);
 	sink = heritage_sink(&f->stream);
-	f->bequest = bequest_create(f->giver.site, &sink, true);
+	f->bequest = bequest_create(f->giver.site, &sink, BEQUEST_PROCESS);
 	assert_non_null(f->bequest);
 	*state = f;
 	return 0;
@@ -84,7 +84,7 @@ static void
 test_all_of_it_arrives(void **state)
 {
 	struct fixture *f = *state;
-	struct heir heir = heir_of(f->heir.site);
+	struct heir heir = heir_of(f->heir.site, BEQUEST_PROCESS);
 
 	heritage_fill(&f->giver, 3000);
 	write_more(f);
@@ -97,11 +97,44 @@ test_all_of_it_arrives(void **state)
 	assert_same(f);
 }
 
+static uint64_t
+used_by(struct small_site *s)
+{
+	struct budget_report r;
+
+	budget_tick(s->site->budget, clock_now(), NULL, NULL);
+	assert_true(budget_report_flock(s->site->budget, (struct flock_id){ 0xcafeba00 }, &r));
+	return r.used;
+}
+
+/* What was sent until the last moment, and who has no budgets goes without. */
+static void
+test_budgets_go_along(void **state)
+{
+	struct fixture *f = *state;
+	struct heir heir = heir_of(f->heir.site, BEQUEST_PROCESS);
+
+	small_site_add_budget(&f->giver, 0, 1000000, 5000);
+	write_more(f);
+	assert_int_equal(f->counts.budgets, 2);
+	take(f, &heir);
+	assert_int_equal(heir.counts.budgets, 0);
+	assert_int_equal(heir.counts.left, 2);
+	small_site_add_budget(&f->heir, 0, 1000000, 0);
+	meter_count(
+	    &budget_flock_meters(f->giver.site->budget, (struct flock_id){ 0xcafeba00 })[0], 700);
+	write_more(f);
+	heir = heir_of(f->heir.site, BEQUEST_PROCESS);
+	take(f, &heir);
+	assert_int_equal(heir.counts.left, 0);
+	assert_int_equal(used_by(&f->heir), 5700);
+}
+
 static void
 test_then_what_changed(void **state)
 {
 	struct fixture *f = *state;
-	struct heir heir = heir_of(f->heir.site);
+	struct heir heir = heir_of(f->heir.site, BEQUEST_PROCESS);
 
 	heritage_fill(&f->giver, 1000);
 	write_more(f);
@@ -150,7 +183,7 @@ static void
 test_what_the_heir_knows_newer_stays(void **state)
 {
 	struct fixture *f = *state;
-	struct heir heir = heir_of(f->heir.site);
+	struct heir heir = heir_of(f->heir.site, BEQUEST_PROCESS);
 	size_t before_len, after_len;
 	uint8_t *before, *after;
 
@@ -173,7 +206,7 @@ test_an_offer_stays_a_repeat(void **state)
 	struct fixture *f = *state;
 	const struct offer_header header = { .flock_src = { 0xcafeba00 }, .seed = { 1, 2, 3 } };
 	struct replay_mark mark = replay_mark(f->giver.site->replay, &header);
-	struct heir heir = heir_of(f->heir.site);
+	struct heir heir = heir_of(f->heir.site, BEQUEST_PROCESS);
 	uint64_t now_ns = clock_now().mono_ns;
 
 	assert_int_equal(replay_admit(f->giver.site->replay, &mark, now_ns), REPLAY_NEW);
@@ -197,7 +230,7 @@ static void
 test_listeners_are_found_by_address_and_kind(void **state)
 {
 	struct fixture *f = *state;
-	struct heir heir = heir_of(f->heir.site);
+	struct heir heir = heir_of(f->heir.site, BEQUEST_PROCESS);
 	struct site_options *o = &f->heir.site->options;
 	struct listener first = o->listeners[0];
 	size_t given[3] = { 0 }, taken[3] = { 0 };
@@ -230,7 +263,7 @@ static void
 test_whom_the_heir_does_not_serve_is_left(void **state)
 {
 	struct fixture *f = *state;
-	struct heir heir = heir_of(f->heir.site);
+	struct heir heir = heir_of(f->heir.site, BEQUEST_PROCESS);
 	const struct flock_id stranger = { 0x1234500 };
 	struct tunnel_key key = tunnel_key(stranger, stranger, tunnel_between(1, 2));
 
@@ -246,7 +279,7 @@ static void
 test_what_has_expired_is_left(void **state)
 {
 	struct fixture *f = *state;
-	struct heir heir = heir_of(f->heir.site);
+	struct heir heir = heir_of(f->heir.site, BEQUEST_PROCESS);
 	struct instant later = clock_now();
 	struct fault why = { "" };
 
@@ -281,7 +314,7 @@ static void
 test_what_is_not_known_is_left_out_or_refused(void **state)
 {
 	struct fixture *f = *state;
-	struct heir heir = heir_of(f->heir.site);
+	struct heir heir = heir_of(f->heir.site, BEQUEST_PROCESS);
 	struct frame newer = frame_of(BEQUEST_LITURGIES, 2, false);
 	struct frame unknown = frame_of(99, 1, false), needed = frame_of(99, 3, true);
 	struct frame newer_tunnels = frame_of(BEQUEST_TUNNELS, 2, true);
@@ -300,7 +333,7 @@ static void
 test_the_order_is_looked_at(void **state)
 {
 	struct fixture *f = *state;
-	struct heir heir = heir_of(f->heir.site);
+	struct heir heir = heir_of(f->heir.site, BEQUEST_PROCESS);
 	struct frame tunnels = frame_of(BEQUEST_TUNNELS, 1, true);
 	struct frame key = frame_of(BEQUEST_REPLAY_KEY, 1, true);
 	struct frame end = frame_of(BEQUEST_END, 1, true);
@@ -331,7 +364,7 @@ test_other_clocks_are_refused(void **state)
 	struct fixture *f = *state;
 	struct instant now = clock_now(), before = now, after = now, reset = now;
 	struct fault why = { "" };
-	struct heir heir = heir_of(f->heir.site);
+	struct heir heir = heir_of(f->heir.site, BEQUEST_PROCESS);
 
 	write_more(f);
 	before.mono_ns -= 20 * NS_PER_S; /* its clock began later than ours */
@@ -340,11 +373,11 @@ test_other_clocks_are_refused(void **state)
 	assert_false(heritage_take(&heir, &f->stream, before, &why));
 	assert_string_equal(
 	    why.text, "written before this machine was started, or by other clocks");
-	heir = heir_of(f->heir.site);
+	heir = heir_of(f->heir.site, BEQUEST_PROCESS);
 	assert_false(heritage_take(&heir, &f->stream, after, &why));
-	heir = heir_of(f->heir.site);
+	heir = heir_of(f->heir.site, BEQUEST_PROCESS);
 	assert_false(heritage_take(&heir, &f->stream, reset, &why));
-	heir = heir_of(f->heir.site);
+	heir = heir_of(f->heir.site, BEQUEST_PROCESS);
 	assert_true(heritage_take(&heir, &f->stream, now, &why));
 }
 
@@ -361,7 +394,7 @@ test_damage_is_survived(void **state)
 	damaged = (struct heritage_stream){ malloc(f->stream.len), f->stream.len };
 	assert_non_null(damaged.bytes);
 	for (int round = 0; round < 3000; round++) {
-		struct heir heir = heir_of(f->heir.site);
+		struct heir heir = heir_of(f->heir.site, BEQUEST_PROCESS);
 		struct fault why = { "" };
 		struct cursor c;
 		struct frame frame;
@@ -398,7 +431,7 @@ test_a_sink_may_end_it(void **state)
 	for (int frames = 0; frames < 16; frames++) {
 		int left = frames;
 		const struct bequest_sink sink = { refuse_to_put, &left };
-		struct bequest *b = bequest_create(f->giver.site, &sink, true);
+		struct bequest *b = bequest_create(f->giver.site, &sink, BEQUEST_PROCESS);
 
 		assert_non_null(b);
 		assert_false(bequest_write(b, clock_now(), &f->counts));
@@ -411,6 +444,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_all_of_it_arrives, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_budgets_go_along, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_then_what_changed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_few_changes_are_few_frames, setup, teardown),
 		cmocka_unit_test_setup_teardown(

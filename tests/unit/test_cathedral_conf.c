@@ -50,6 +50,21 @@ test_the_door_is_beside_the_control_socket(void **state)
 }
 
 static void
+test_budgets_are_powers_of_ten(void **state)
+{
+	struct conf c = conf_of(MUST "listen 192.0.2.1:4500\nbudget_file b\n"
+				     "budget_month 20T\nflock_budget_month 3M\n");
+
+	(void)state;
+	assert_int_equal(c.site.budget_month, UINT64_C(20000000000000));
+	assert_int_equal(c.site.flock_budget_month, 3000000);
+	assert_string_equal(c.budget_file, "b");
+	c = conf_of(MUST "listen 192.0.2.1:4500\nbudget_file b\nflock_budget_month 100000T\n");
+	assert_int_equal(c.site.budget_month, 0);
+	assert_int_equal(c.site.flock_budget_month, UINT64_C(100000000000000000));
+}
+
+static void
 test_defaults_are_the_sites(void **state)
 {
 	const struct site_options expected = SITE_OPTIONS_DEFAULT;
@@ -250,6 +265,20 @@ test_what_is_refused(void **state)
 		{ "local 0.0.0.0:4500",
 		    "c: local: every address of this host: which one "
 		    "devices are told must be given with cathedral_ip ADDRESS" },
+		{ "budget_month 20",
+		    "c:3: budget_month: is a number with its unit, such as 500M, 2000G or 20T" },
+		{ "budget_month T",
+		    "c:3: budget_month: is a number with its unit, such as 500M, 2000G or 20T" },
+		{ "budget_month 20K",
+		    "c:3: budget_month: is a number with its unit, such as 500M, 2000G or 20T" },
+		{ "flock_budget_month 20 T", "c:3: flock_budget_month: is a number with its unit, "
+					     "such as 500M, 2000G or 20T" },
+		{ "flock_budget_month 0M",
+		    "c:3: flock_budget_month: 0M is not within 1M to 100000T" },
+		{ "budget_month 100001T",
+		    "c:3: budget_month: 100001T is not within 1M to 100000T" },
+		{ "budget_month 99999999999999T",
+		    "c:3: budget_month: 99999999999999T is not within 1M to 100000T" },
 		{ "shroud maybe", "c:3: shroud: \"maybe\" is neither yes nor no" },
 		{ "shroud yes", "c: shroud: speaks of the local line, but there is none" },
 		{ "cathedral_nat_port 4501",
@@ -316,6 +345,14 @@ test_what_is_required(void **state)
 		    "c: registry: says already what settings and secretdir would say" },
 		{ "settings s\nsecretdir d\nregistry_key k\n",
 		    "c: registry_key: there is no registry that it would be of" },
+		{ MUST "budget_month 1G\n",
+		    "c: budget_month: there is no budget_file to keep what was used in" },
+		{ MUST "flock_budget_month 1G\n",
+		    "c: flock_budget_month: there is no budget_file to keep what was used in" },
+		{ MUST "budget_file b\n",
+		    "c: budget_file: there is neither a budget_month nor a flock_budget_month" },
+		{ MUST "state b\nbudget_file b\nbudget_month 1G\n",
+		    "c: budget_file: is the state file, too" },
 	};
 
 	(void)state;
@@ -504,14 +541,17 @@ test_what_the_sample_leaves_out_is_taken_too(void **state)
 	while ((line = strsep(&rest, "\n")) != NULL) {
 		char one[1024];
 
-		if (line[0] != '#' || line[1] == ' ' || strncmp(line, "#registry", 9) == 0)
+		if (line[0] != '#' || line[1] == ' ' || strncmp(line, "#registry", 9) == 0 ||
+		    strstr(line, "budget_") != NULL)
 			continue;
 		snprintf(one, sizeof(one), MUST "%s%s\n",
 		    strncmp(line, "#local", 6) == 0 ? "" : "local 192.0.2.1:4500\n", line + 1);
 		conf_of(one);
 	}
 	free(text);
-	/* These two are instead of what must be there else. */
+	/* These need each other, and the next two are instead of what must be there else. */
+	conf_of(MUST "listen 192.0.2.1:4500\nbudget_month 20T\nflock_budget_month 500G\n"
+		     "budget_file /var/lib/cathedral/budget\n");
 	conf_of("listen 192.0.2.1:4500\nregistry r\nregistry_key k\n");
 }
 
@@ -520,6 +560,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults_are_the_sites),
+		cmocka_unit_test(test_budgets_are_powers_of_ten),
 		cmocka_unit_test(test_the_door_is_beside_the_control_socket),
 		cmocka_unit_test(test_every_keyword_of_ours),
 		cmocka_unit_test(test_a_configuration_of_sanctum),

@@ -158,6 +158,7 @@ test_status(void **state)
 	assert_json(json_object_get(doc, "traffic"), "{\"received\": 12, \"sent\": 0, \"relayed\": "
 						     "2, \"relayed_bytes\": 0, \"dropped\": 4}");
 	assert_true(json_is_null(json_object_get(doc, "egress")));
+	assert_true(json_is_null(json_object_get(doc, "budget")));
 	assert_json(json_object_get(doc, "listeners"),
 	    "[{\"address\": \"192.0.2.1:4500\", \"nat_port\": 4501, \"kind\": \"shroud\","
 	    "  \"advertised\": \"192.0.2.1:4500\"}]");
@@ -322,6 +323,32 @@ test_a_flock(void **state)
 	    f, "flock beef00\n", "{\"error\": \"this cathedral does not know that flock\"}");
 	assert_answer(f, "flock beef\x7f\n", "{\"error\": \"not a flock: up to 16 hex digits\"}");
 	assert_answer(f, "flock\n", "{\"error\": \"the verb needs an argument\"}");
+}
+
+static void
+test_budgets(void **state)
+{
+	struct fixture *f = *state;
+	json_t *doc, *budget;
+
+	small_site_add_budget(&f->small, 1000, 200, 190);
+	doc = ask(f, "status\n");
+	budget = json_object_get(doc, "budget");
+	assert_int_equal(json_string_length(json_object_get(budget, "month")), 7);
+	json_object_del(budget, "month");
+	assert_json(budget,
+	    "{\"limit\": 1000, \"used\": 190, \"stage\": \"free\", \"pace\": null,"
+	    " \"flock_limit\": 200, \"flocks\": 2, \"flocks_warned\": 0, \"flocks_slowed\": 1,"
+	    " \"flocks_stopped\": 0, \"file_ok\": true, \"file_at\": 1700000003}");
+	json_decref(doc);
+	doc = ask(f, "flock cafeba00\n");
+	assert_json(json_object_get(doc, "budget"),
+	    "{\"used\": 190, \"limit\": 200, \"stage\": \"slowed\"}");
+	json_decref(doc);
+	doc = ask(f, "flock aaaaaa00\n");
+	assert_json(
+	    json_object_get(doc, "budget"), "{\"used\": 0, \"limit\": 200, \"stage\": \"free\"}");
+	json_decref(doc);
 }
 
 static void
@@ -577,6 +604,7 @@ main(void)
 		TEST(test_federation),
 		TEST(test_flocks),
 		TEST(test_a_flock),
+		TEST(test_budgets),
 		TEST(test_counters),
 		TEST(test_reload),
 		TEST(test_loglevel),

@@ -203,6 +203,7 @@ test_the_text_is_well_formed(void **state)
 	struct fixture *f = *state;
 	char *text = get(f, "GET /metrics HTTP/1.1\r\n\r\n");
 
+	assert_null(strstr(text, "cathedral_budget")); /* there is none */
 	assert_exposition(strstr(text, "\r\n\r\n") + 4);
 	free(text);
 }
@@ -235,6 +236,26 @@ test_every_counter_is_there_and_sums_up(void **state)
 #define STATS_THERE(name, help) assert_holds(text, "\ncathedral_" #name "_total ");
 	STATS(STATS_THERE)
 #undef STATS_THERE
+	free(text);
+}
+
+static void
+test_budgets(void **state)
+{
+	struct fixture *f = *state;
+	char *text;
+
+	small_site_add_budget(&f->small, 1000, 200, 980);
+	text = get(f, "GET /metrics HTTP/1.1\r\n\r\n");
+	assert_holds(text, "\ncathedral_budget_used_bytes 980\n");
+	assert_holds(text, "\ncathedral_budget_limit_bytes 1000\n");
+	assert_holds(text, "\ncathedral_budget_stage 2\n");
+	assert_holds(text, "\ncathedral_flock_budget_limit_bytes 200\n");
+	assert_holds(text, "\ncathedral_flocks_budget_warned 0\n");
+	assert_holds(text, "\ncathedral_flocks_budget_slowed 0\n");
+	assert_holds(text, "\ncathedral_flocks_budget_stopped 1\n");
+	assert_holds(text, "\ncathedral_budget_file_ok 1\n");
+	assert_exposition(strstr(text, "\r\n\r\n") + 4);
 	free(text);
 }
 
@@ -325,6 +346,7 @@ main(void)
 		TEST(test_the_text_is_well_formed),
 		TEST(test_every_counter_is_there_and_sums_up),
 		TEST(test_gauges),
+		TEST(test_budgets),
 		TEST(test_only_loopback_addresses_are_served),
 		TEST(test_a_taken_address_is_refused),
 	};

@@ -301,10 +301,58 @@ test_frames(void **state)
 	assert_false(frame_take(&f, &c));
 }
 
+/* ---- budgets ---- */
+
+static bool
+budget_passes(const struct budget_record *r)
+{
+	uint8_t *bytes = malloc(RECORD_BUDGET);
+	struct writer w = writer_over(bytes, RECORD_BUDGET);
+	struct cursor c = cursor_over(bytes, RECORD_BUDGET);
+	struct budget_record back;
+	bool ok;
+
+	record_budget_put(&w, r);
+	assert_int_equal(w.left, 0);
+	ok = record_budget_get(&back, &c, &limits);
+	if (ok)
+		assert_memory_equal(&back, r, sizeof(back));
+	c = cursor_over(bytes, RECORD_BUDGET - 1);
+	assert_false(record_budget_get(&back, &c, &limits));
+	free(bytes);
+	return ok;
+}
+
+static void
+test_budgets(void **state)
+{
+	struct budget_record r;
+
+	(void)state;
+	memset(&r, 0, sizeof(r));
+	r.month = 682;
+	r.flock.value = 0xcafeba00;
+	r.used = BUDGET_USED_MAX;
+	assert_true(budget_passes(&r));
+	r.flock.value = 0; /* the host */
+	assert_true(budget_passes(&r));
+	r.flock.value = 0xcafeba01;
+	assert_false(budget_passes(&r));
+	r.flock.value = 0xcafeba00;
+	r.used = BUDGET_USED_MAX + 1;
+	assert_false(budget_passes(&r));
+	r.used = 0;
+	assert_false(budget_passes(&r));
+	r.used = 1;
+	r.month = 96360; /* the year 10000 */
+	assert_false(budget_passes(&r));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_budgets),
 		cmocka_unit_test(test_tunnels_come_back_as_they_were),
 		cmocka_unit_test(test_tunnels_that_cannot_be_are_refused),
 		cmocka_unit_test(test_unknown_flags_and_short_records_are_refused),

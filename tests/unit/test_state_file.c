@@ -59,16 +59,19 @@ teardown(void **state)
 static void
 write_state(struct fixture *f)
 {
+	const struct state_file file = { f->path.path, BEQUEST_STATE };
 	struct fault why = { "" };
 
-	if (!state_file_write(f->path.path, f->first.site, clock_now(), &f->counts, &why))
+	if (!state_file_write(&file, f->first.site, clock_now(), &f->counts, &why))
 		fail_msg("%s", why.text);
 }
 
 static enum state_file_result
 read_at(struct fixture *f, struct instant now, struct fault *why)
 {
-	return state_file_read(f->path.path, f->next.site, now, &f->counts, why);
+	const struct state_file file = { f->path.path, BEQUEST_STATE };
+
+	return state_file_read(&file, f->next.site, now, &f->counts, why);
 }
 
 static void
@@ -180,11 +183,87 @@ static void
 test_where_it_cannot_be_written(void **state)
 {
 	struct fixture *f = *state;
+	const struct state_file file = { "/nonexistent/state", BEQUEST_STATE };
 	struct fault why = { "" };
 
-	assert_false(
-	    state_file_write("/nonexistent/state", f->first.site, clock_now(), &f->counts, &why));
+	assert_false(state_file_write(&file, f->first.site, clock_now(), &f->counts, &why));
 	assert_string_equal(why.text, "state /nonexistent/state: No such file or directory");
+}
+
+/* ---- the file of budgets ---- */
+
+static const struct flock_id flock = { 0xcafeba00 };
+
+static enum state_file_result
+pass_budgets(struct fixture *f, enum bequest_scope written, struct instant now, struct fault *why)
+{
+	struct state_file file = { f->path.path, written };
+
+	small_site_add_budget(&f->first, 1000000, 2000000, 5000);
+	small_site_add_budget(&f->next, 1000000, 2000000, 0);
+	if (!state_file_write(&file, f->first.site, clock_now(), &f->counts, why))
+		fail_msg("%s", why->text);
+	file.scope = BEQUEST_MONTHS;
+	return state_file_read(&file, f->next.site, now, &f->counts, why);
+}
+
+static void
+expect_used(struct fixture *f, struct instant now, uint64_t used)
+{
+	struct budget_report r;
+
+	budget_tick(f->next.site->budget, now, NULL, NULL);
+	budget_report(f->next.site->budget, &r);
+	assert_int_equal(r.used, used);
+	assert_true(budget_report_flock(f->next.site->budget, flock, &r));
+	assert_int_equal(r.used, used);
+}
+
+/* Of another start of the machine, when its clock began anew; nothing else is in it. */
+static void
+test_budgets_outlive_the_machine(void **state)
+{
+	struct fixture *f = *state;
+	struct instant now = clock_now();
+	struct fault why = { "" };
+
+	now.mono_ns = 3 * NS_PER_S;
+	assert_int_equal(pass_budgets(f, BEQUEST_MONTHS, now, &why), STATE_READ);
+	assert_int_equal(f->counts.budgets, 2);
+	assert_int_equal(f->counts.tunnels, 0);
+	expect_used(f, now, 5000);
+}
+
+static void
+test_tables_are_no_budgets(void **state)
+{
+	struct fixture *f = *state;
+	struct fault why = { "" }, expected;
+
+	assert_int_equal(pass_budgets(f, BEQUEST_STATE, clock_now(), &why), STATE_WRONG);
+	fault_set(&expected, "budget_file %s: it is not about budgets", f->path.path);
+	assert_string_equal(why.text, expected.text);
+}
+
+static void
+test_budgets_that_are_damaged_are_said_to_be(void **state)
+{
+	const struct state_file file = { ((struct fixture *)*state)->path.path, BEQUEST_MONTHS };
+	struct fixture *f = *state;
+	struct fault why = { "" }, expected;
+	struct stat st;
+
+	assert_int_equal(pass_budgets(f, BEQUEST_MONTHS, clock_now(), &why), STATE_READ);
+	assert_int_equal(stat(file.path, &st), 0);
+	for (off_t len = st.st_size - 1; len > 0; len -= 7) {
+		assert_int_equal(truncate(file.path, len), 0);
+		assert_int_equal(
+		    state_file_read(&file, f->next.site, clock_now(), &f->counts, &why),
+		    STATE_WRONG);
+	}
+	fault_set(&expected, "budget_file %s: its end is missing", file.path);
+	assert_string_equal(why.text, expected.text);
+	expect_used(f, clock_now(), 5000);
 }
 
 int
@@ -192,6 +271,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_it_comes_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_budgets_outlive_the_machine, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tables_are_no_budgets, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_budgets_that_are_damaged_are_said_to_be, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_old_ones_are_left_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_after_a_long_pause_hints_are_left, setup, teardown),

@@ -4,7 +4,7 @@
 
 #include "protocol/crypto/aead.h"
 #include "tests/support/seed.h"
-#include "tests/support/stage.h"
+#include "tests/support/shortage.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,28 +15,6 @@
 
 static struct random randomness;
 static const struct flock_id a = { STAGE_A };
-
-/* Devices 1 and 2 of flock a, with a tunnel to each other. */
-struct pair {
-	struct actor one, two;
-};
-
-static struct pair
-pair_on(struct stage *s, uint8_t listener_one, uint8_t listener_two)
-{
-	return (struct pair){ stage_actor(s, &s->a[0], a, a, 2, listener_one),
-		stage_actor(s, &s->a[1], a, a, 1, listener_two) };
-}
-
-static struct pair
-known_pair(struct stage *s)
-{
-	struct pair p = pair_on(s, 0, 0);
-
-	stage_info(s, &p.one);
-	stage_info(s, &p.two);
-	return p;
-}
 
 static enum verdict
 info_from(struct stage *s, struct actor *who, uint16_t port)
@@ -516,25 +494,6 @@ another_device_under_a_shroud(struct stage *s)
 }
 
 static void
-slow_receiver(struct stage *s)
-{
-	s->a[1].mbit = 1;
-}
-
-static enum verdict
-cap(struct stage *s)
-{
-	struct pair p = known_pair(s);
-	size_t payload = 1250 - DATA_HEADER_SIZE;
-
-	for (int n = 0; n < 100; n++) {
-		if (stage_data(s, &p.one, payload) != VERDICT_RELAYED)
-			return VERDICT_COUNT; /* too early */
-	}
-	return stage_data(s, &p.one, DEVICE_PAYLOAD_MIN);
-}
-
-static void
 one_peer(struct stage *s)
 {
 	s->peers[0].at = stage_peer(0);
@@ -578,31 +537,13 @@ too_large(struct stage *s)
 	return stage_data(s, &p.one, 1474 - DATA_HEADER_SIZE); /* with its shroud 1523 bytes */
 }
 
-static void
-narrow_host(struct stage *s)
-{
-	s->options.egress_mbit = 1;
-}
-
-static enum verdict
-queued(struct stage *s)
-{
-	enum verdict got = VERDICT_RELAYED;
-	struct pair p = known_pair(s);
-
-	assert_true(pipeline_take_turns(s->pipeline, &randomness));
-	for (int n = 0; n < 10 && got == VERDICT_RELAYED; n++)
-		got = stage_data(s, &p.one, 900);
-	return got;
-}
-
 static const struct {
 	enum verdict want;
 	enum verdict (*act)(struct stage *s);
 	void (*change)(struct stage *s); /* before the stage opens */
 } acts[] = {
 	{ VERDICT_RELAYED, relayed, NULL },
-	{ VERDICT_QUEUED, queued, narrow_host },
+	{ VERDICT_QUEUED, shortage_queued, shortage_narrow_host },
 	{ VERDICT_CONSUMED, consumed, NULL },
 	{ VERDICT_DROP_SIZE, size_short, NULL },
 	{ VERDICT_DROP_SIZE, size_long, NULL },
@@ -641,7 +582,9 @@ static const struct {
 	{ VERDICT_DROP_SPI, another_spi, NULL },
 	{ VERDICT_DROP_SENDER, another_sender, NULL },
 	{ VERDICT_DROP_SENDER, another_device_under_a_shroud, NULL },
-	{ VERDICT_DROP_CAP, cap, slow_receiver },
+	{ VERDICT_DROP_CAP, shortage_cap, shortage_slow_receiver },
+	{ VERDICT_DROP_BUDGET_SLOW, shortage_budget_slow, shortage_poor_flocks },
+	{ VERDICT_DROP_BUDGET, shortage_budget, shortage_poor_flocks },
 	{ VERDICT_DROP_LOOP, loop, one_peer },
 	{ VERDICT_DROP_STRANGER, stranger, NULL },
 	{ VERDICT_DROP_TOO_LARGE, too_large, NULL },

@@ -131,6 +131,36 @@ show_time(FILE *to, const char *title, const json_t *value)
 	show_line(to, title, text);
 }
 
+static void
+show_lines(FILE *to, const json_t *doc, const struct column *lines, size_t count)
+{
+	char text[CELL_TEXT];
+
+	for (size_t i = 0; i < count; i++)
+		show_line(to, lines[i].title, cell(find(doc, lines[i].key), text));
+}
+
+/* Most hosts have none, and then there is nothing to say. */
+static void
+show_budget(FILE *to, const json_t *doc)
+{
+	static const struct column lines[] = {
+		{ "month", "budget.month" },
+		{ "sent in it (bytes)", "budget.used" },
+		{ "of", "budget.limit" },
+		{ "the host is", "budget.stage" },
+		{ "slowed to (bytes/s)", "budget.pace" },
+		{ "flocks may each send", "budget.flock_limit" },
+		{ "flocks warned", "budget.flocks_warned" },
+		{ "flocks slowed", "budget.flocks_slowed" },
+		{ "flocks stopped", "budget.flocks_stopped" },
+		{ "budgets are written", "budget.file_ok" },
+	};
+
+	if (json_is_object(json_object_get(doc, "budget")))
+		show_lines(to, doc, lines, COUNT(lines));
+}
+
 void
 show_status(FILE *to, json_t *doc)
 {
@@ -177,10 +207,9 @@ show_status(FILE *to, json_t *doc)
 		{ "ADVERTISED", "advertised" },
 	};
 	const json_t *error = find(doc, "reload.error");
-	char text[CELL_TEXT];
 
-	for (size_t i = 0; i < COUNT(lines); i++)
-		show_line(to, lines[i].title, cell(find(doc, lines[i].key), text));
+	show_lines(to, doc, lines, COUNT(lines));
+	show_budget(to, doc);
 	show_time(to, "files read at", find(doc, "reload.at"));
 	if (json_is_string(error))
 		show_line(to, "files refused", json_string_value(error));
@@ -279,6 +308,11 @@ show_flock(FILE *to, json_t *doc)
 		{ "between numbers", "ambries.numbers" },
 		{ "slice", "ambries.slice" },
 	};
+	static const struct column budget[] = {
+		{ "sent this month", "budget.used" },
+		{ "of so many bytes", "budget.limit" },
+		{ "it is", "budget.stage" },
+	};
 	static const struct column devices[] = {
 		{ "NUMBER", "number" },
 		{ "DEVICE", "device" },
@@ -295,12 +329,12 @@ show_flock(FILE *to, json_t *doc)
 		{ "THEIR NUMBERS", "ambries.peer_numbers" },
 	};
 	const json_t *ends = find(doc, "ambries.expires"), *with = json_object_get(doc, "xflocks");
-	char text[CELL_TEXT];
 
-	for (size_t i = 0; i < COUNT(lines); i++)
-		show_line(to, lines[i].title, cell(find(doc, lines[i].key), text));
+	show_lines(to, doc, lines, COUNT(lines));
 	if (ends != NULL)
 		show_time(to, "ambries end", ends);
+	if (json_is_object(json_object_get(doc, "budget")))
+		show_lines(to, doc, budget, COUNT(budget));
 	fputc('\n', to);
 	show_table(to, json_object_get(doc, "devices"), devices, COUNT(devices));
 	if (json_array_size(with) == 0)
