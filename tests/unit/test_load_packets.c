@@ -9,6 +9,8 @@
 #include "tools/cathedral-load/peek.h"
 #include "tools/cathedral-load/tally.h"
 
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -436,6 +438,64 @@ what_came_merged_goes_on_so(void **state)
 	}
 }
 
+/* One message of so many packets of 100 bytes; false where the kernel does not take as many. */
+static bool
+send_merged(int fd, const uint8_t *bytes, size_t count)
+{
+	union {
+		struct cmsghdr head;
+		uint8_t room[CMSG_SPACE(sizeof(uint16_t))];
+	} control;
+	const uint16_t size = 100;
+	struct iovec all = { (void *)(uintptr_t)bytes, 100 * count };
+	struct msghdr m = { .msg_iov = &all,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.room) };
+
+	control.head.cmsg_level = IPPROTO_UDP;
+	control.head.cmsg_type = UDP_SEGMENT;
+	control.head.cmsg_len = CMSG_LEN(sizeof(size));
+	memcpy(CMSG_DATA(&control.head), &size, sizeof(size));
+	return sendmsg(fd, &m, 0) == (ssize_t)(100 * count);
+}
+
+/* Others merge more than this tool does. */
+static void
+the_longest_messages_are_taken_apart(void **state)
+{
+	static uint8_t bytes[128 * 100];
+	static const size_t counts[] = { 64, 100, 128 };
+
+	(void)state;
+	random_bytes(&randomness, bytes, sizeof(bytes));
+	for (size_t n = 0; n < sizeof(counts) / sizeof(counts[0]); n++) {
+		struct volley *v = volley_create(true);
+		struct sockaddr_storage at[2];
+		socklen_t len[2];
+		int from = open_socket(&at[0], &len[0]), to = open_socket(&at[1], &len[1]);
+		size_t sent = 0, got = 0, more;
+
+		assert_non_null(v);
+		volley_let_merge(to);
+		assert_int_equal(connect(from, (struct sockaddr *)&at[1], len[1]), 0);
+		for (int i = 0; i < 12 && send_merged(from, bytes, counts[n]); i++)
+			sent += counts[n];
+		assert_true(sent > 0 || counts[n] > 64);
+		while ((more = volley_receive(v, to)) > 0) {
+			for (size_t i = 0; i < more; i++, got++) {
+				assert_int_equal(volley_packet(v, i).iov_len, 100);
+				assert_memory_equal(volley_packet(v, i).iov_base,
+				    bytes + got % counts[n] * 100, 100);
+			}
+		}
+		assert_int_equal(got, sent);
+		close(from);
+		close(to);
+		volley_destroy(v);
+	}
+}
+
 static int
 prepare(void **state)
 {
@@ -461,6 +521,7 @@ main(void)
 		cmocka_unit_test(windows_close),
 		cmocka_unit_test(batches_arrive),
 		cmocka_unit_test(what_came_merged_goes_on_so),
+		cmocka_unit_test(the_longest_messages_are_taken_apart),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, NULL);

@@ -14,7 +14,8 @@
 /* Of what may be merged: fewer messages, so that what was received is still in the cache. */
 #define MERGED_BATCH 16
 #define MERGED_ROOM  65536
-#define PACKETS_MAX  (MERGED_BATCH * SEGMENTS_MAX)
+#define PACKETS_MAX  (MERGED_BATCH * MERGED_ROOM / PACKET_LEAST)
+#define PACKET_LEAST 32 /* what is merged is longer: others may merge more than we do */
 
 struct control {
 	_Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(int))];
