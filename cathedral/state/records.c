@@ -310,7 +310,8 @@ record_replay_get(struct replay_record *ret, struct cursor *c, const struct reco
 	cursor_take(c, r.mark.bytes, sizeof(r.mark.bytes));
 	r.mark.flock.value = cursor_be64(c);
 	r.until_ns = cursor_be64(c);
-	if (!cursor_ok(c) || !is_base(r.mark.flock) ||
+	/* Flock 0: a letter of another cathedral (relay/letters_read.c). */
+	if (!cursor_ok(c) || flock_domain(r.mark.flock) != 0 ||
 	    r.until_ns > limits->now_ns + SLACK_NS + REPLAY_TTL_NS)
 		return false;
 	*ret = r;

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: ISC
 #
 # The load tool against a real cathedral, a second or two for each of its workloads: do its counts
-# add up, and does the cathedral count the same?  All on the loopback of one namespace.
+# add up, and does the cathedral count the same?  Then a short soak of two of its own.  All on the
+# loopback of one namespace.
 #
 #   cathedral-load ---- 127.0.0.1:4500 shrouded, :4600 clear (near) ---- :4700, :4701 (far)
 . "$(dirname "$0")/lib.sh"
-plan 62
+plan 87
 
 FLEET=$WORK/fleet
 AS=()
@@ -71,7 +72,8 @@ load relay relay "${shroud[@]}" "${watched[@]}" --tunnels 40 --rate 2000 --secon
 measured relay 1000
 is "$(got relay '.lost')" 0 "relay: nothing is lost at a low rate"
 is "$(got relay '.counted.relayed == .sent')" true "relay: the cathedral relayed what was sent"
-is "$(got relay '.cpu_ns_a_packet > 0 and .own_cpu_ns_a_packet > 0')" true "relay: both costs are told"
+is "$(got relay '.cpu_ns_a_packet > 0 and .own_user_ns_a_packet + .own_kernel_ns_a_packet > 0')" \
+	true "relay: both costs are told"
 is "$(got relay '.latency_p50_us > 0 and .latency_p50_us <= .latency_p99_us
 	and .latency_p99_us <= .latency_max_us')" true "relay: times are in order"
 
@@ -79,6 +81,20 @@ load fat relay "${clear[@]}" "${watched[@]}" --tunnels 1 --rate 0 --seconds 1 --
 measured fat 1000
 is "$(got fat '.counted.relayed + (.counted.cap // 0) == .sent and .received == .counted.relayed')" \
 	true "fat: the cathedral relayed what was sent, but for what was over the cap"
+
+# merged FIELD: how many of what the cathedral has received came merged.
+merged() {
+	ask near counters | jq .total.counters.rx_merged
+}
+
+before=$(merged)
+load single relay "${clear[@]}" "${watched[@]}" --tunnels 4 --rate 4000 --seconds 0.5 --merge no --burst 8
+measured single 500
+is "$(merged)" "$before" "single: a message for each packet"
+load merged relay "${clear[@]}" "${watched[@]}" --tunnels 4 --rate 0 --seconds 0.5
+is "$(got merged '.received + .lost == .sent and .reordered == 0')" true "merged: measured"
+[ "$(merged)" -gt "$before" ]
+is $? 0 "merged: what was sent as one came as one"
 
 load others relay "${shroud[@]}" --tunnels 4 --others 20 --others-at 127.0.0.1:4600 --rate 500 --seconds 1
 measured others 100
@@ -113,7 +129,8 @@ is "$(jq -c 'select(.what == "strangers") | .sent == .received + .lost' stranger
 	"strangers: what was sent came, or was lost"
 between "$(jq 'select(.what == "strangers") | .counted.bad_seal' strangers.out)" 100 2000 \
 	"strangers: the cathedral saw offers that nobody sealed"
-is "$(jq -c 'select(.what == "quiet") | .counted | keys' strangers.out)" '["relayed"]' \
+# The other cathedral says something now and then.
+is "$(jq -c 'select(.what == "quiet") | .counted | del(.consumed) | keys' strangers.out)" '["relayed"]' \
 	"strangers: and none before"
 load hidden strangers "${shroud[@]}" "${watched[@]}" --tunnels 10 --rate 1000 --seconds 1 --strangers 2000
 between "$(jq 'select(.what == "strangers") | .counted | .unknown_identity + .identity_budget' hidden.out)" \
@@ -156,6 +173,72 @@ is "$(jq -c 'select(.what == "round") | .side' compare.out | tr '\n' ' ')" \
 is "$(got compare '.what == "medians" and .ratio_cpu_ns_a_packet > 0.5 and .ratio_cpu_ns_a_packet < 20')" \
 	true "compare: there is a ratio"
 
+load half compare "${shroud[@]}" --program "$BIN/cathedral" --tunnels 20 --seconds 0.3 --rounds 5 --half
+is "$STATUS" 0 "half: measured"
+is "$(jq -c 'select(.what == "saturated" or .what == "round") | .what' half.out | uniq -c | xargs)" \
+	'6 saturated 10 round' "half: what comes through is found out first"
+is "$(jq -c 'select(.what == "half") | (.rate * 2 - ([.cathedral_packets_a_second,
+	.echo_packets_a_second] | min) | fabs) < 1' half.out)" true "half: it is half of the lower"
+is "$(got half '.what == "medians" and .ratio_p50_us > 0 and .ratio_p99_us > 0')" true \
+	"half: there are ratios of times"
+
+# --- soak: of two of its own ---
+
+# soak NAME OPTIONS...: in the background; its lines in NAME.out.
+soak() {
+	TMPDIR=$RUN start "$1" - "${AS_USER[@]}" cathedral-load soak --program "$BIN/cathedral" "${AS[@]}" \
+		--json --rate 600 --strangers 60 "${@:2}"
+}
+
+# said NAME FILTER: what jq says of all that it printed.
+said() {
+	grep '^{' "$1.log" | jq -sc "$2"
+}
+
+samples() {
+	[ "$(said "$1" '[.[] | select(.what == "sample")] | length')" -ge "$2" ]
+}
+
+# left: what is left of processes and folders.
+left() {
+	find "$RUN" -maxdepth 1 -name 'cathedral-load-*'
+	pgrep -af -- "$RUN/cathedral-load-"
+}
+
+soak soak --seconds 16 --every 1 --reload 3 --takeover 5
+finish soak 90
+is "$(said soak '.[-1] | [.what, .ended_well]')" '["soak",true]' "soak: it came to its end"
+is "$(said soak '.[-1] | .flat')" "$([ "$STATUS" = 0 ] && echo true || echo false)" \
+	"soak: its status says whether it was flat"
+# Times and CPU depend on who else uses the machine.
+is "$(said soak '[.[] | select(.flat == false and (.figure // "us" | test("us$|cpu") | not))]')" '[]' \
+	"soak: neither memory nor descriptors grow"
+is "$(said soak '[.[] | select(.kept == false)]')" '[]' "soak: nothing happens that should not"
+is "$(said soak '.[-1] | .takeovers >= 2 and .reloads >= 8 and .comers >= 10 and .strangers > 300 and
+	.local_sent > 4000 and .across_sent > 2000')" true "soak: everything else happened"
+is "$(said soak '.[-1] | .line_dropped > 0 and .across_lost > 0 and .across_lost <= .line_dropped')" \
+	true "soak: what was lost between the cathedrals was lost by the line"
+is "$(said soak '[.[] | select(.what == "sample")] | length >= 12 and
+	all(.near_memory_bytes > 1000000 and .far_memory_bytes > 1000000)')" true "soak: samples"
+[ "$STATUS" = 0 ] || rm -r "$RUN"/cathedral-load-* # it is kept for who wants to know why
+is "$(left)" "" "soak: nothing is left"
+
+soak stopped --seconds 600 --every 1
+wait_for 60 samples stopped 2
+stop stopped INT
+is "$(said stopped '.[-1] | [.what, .ended_well]')" '["soak",true]' "stopped: it says what it saw"
+is "$STATUS $(left)" "0 " "stopped: nothing is left"
+
+soak dead --seconds 600 --every 1
+wait_for 60 samples dead 2
+kill -KILL "$(cathedralctl --json -s "$RUN"/cathedral-load-*/far/control status | jq .pid)"
+finish dead 30
+is "$STATUS" 1 "dead: a cathedral that ends is an end"
+like "$(grep 'has ended' dead.log)" '^cathedral-load soak: far has ended; .*/far/cathedral.log says why$' \
+	"dead: it says which"
+rm -r "$RUN"/cathedral-load-*
+is "$(left)" "" "dead: the other one is ended, too"
+
 # --- what goes wrong ---
 
 load nobody relay "${clear[@]}" --tunnels 4 --patience 0.5
@@ -167,6 +250,9 @@ is "$(cat large.log)" "cathedral-load relay: the fleet has 40 tunnels, not 41; c
 can make a larger one" "too many tunnels: it says so"
 load gone relay "${clear[@]}" --pid 999999
 like "$(cat gone.log)" '^cathedral-load relay: ' "no such process: it says so"
+said=$(cathedral-load soak --program /bin/false "${AS[@]}" 2>&1)
+like "$said" '/bin/false ended at once; (.*)/near/cathedral.log says why' "a soak of none: it says so"
+rm -r "$(sed -n 's/.*what the cathedrals said is in //p' <<<"$said")"
 cathedral-load compare --fleet "$FLEET" "${clear[@]}" --program /bin/false 2>false.log
 like "$(cat false.log)" '/bin/false ended at once; .*/cathedral.log says why$' \
 	"a cathedral that ends: it says so"

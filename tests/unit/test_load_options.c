@@ -62,7 +62,18 @@ defaults_are_moderate(void **state)
 	assert_int_equal(options.rounds, 5);
 	assert_true(options.pin);
 	expect(LOAD_RELAY, COMPLETE "--rate 0");
+	assert_int_equal(options.window, 1024);
+	expect(LOAD_RELAY, COMPLETE "--rate 0 --merge no");
 	assert_int_equal(options.window, 192);
+	expect(LOAD_REGISTER, COMPLETE "--rate 0");
+	assert_int_equal(options.window, 192);
+	expect(LOAD_SOAK, "--program p");
+	assert_int_equal(options.run_ns, 3600 * NS_PER_S);
+	assert_int_equal(options.every_ns, 10 * NS_PER_S);
+	assert_int_equal(options.reload_ns, 15 * NS_PER_S);
+	assert_int_equal(options.takeover_ns, 300 * NS_PER_S);
+	assert_int_equal(options.strangers, 100);
+	assert_true(options.loss > 1.99 && options.loss < 2.01);
 }
 
 static void
@@ -100,6 +111,18 @@ everything_is_read(void **state)
 	assert_string_equal(options.seed, "ab");
 	assert_int_equal(options.far_at.port, 3);
 	expect(LOAD_ECHO, "--at 127.0.0.1:4500");
+	assert_true(options.merge);
+	expect(LOAD_COMPARE, COMPLETE "--program p --half --merge no --seconds 4000");
+	assert_true(options.half);
+	assert_false(options.merge);
+	assert_int_equal(options.run_ns, 4000 * NS_PER_S);
+	expect(LOAD_SOAK,
+	    "--program p --user u --workers 2 --seconds 7200 --every 1 --reload 2 --takeover 3 "
+	    "--loss 0.5 --rate 10 --strangers 0 --json");
+	assert_string_equal(options.program, "p");
+	assert_string_equal(options.user, "u");
+	assert_int_equal(options.takeover_ns, 3 * NS_PER_S);
+	assert_true(options.loss > 0.49 && options.loss < 0.51);
 	expect(LOAD_MEMORY, COMPLETE "--pid 1 --steps 1,2,3");
 	assert_int_equal(options.steps.count, 3);
 }
@@ -134,8 +157,16 @@ mistakes_are_explained(void **state)
 		    "--size 1,,2: expected numbers up to 1522 with commas between" },
 		{ LOAD_RELAY, COMPLETE "--size ,",
 		    "--size ,: expected numbers up to 1522 with commas between" },
-		{ LOAD_RELAY, COMPLETE "--seconds 61",
-		    "--seconds 61: expected seconds, 0.001 to 60" },
+		{ LOAD_RELAY, COMPLETE "--seconds 2000001",
+		    "--seconds 2000001: expected seconds, 0.001 to 2000000" },
+		{ LOAD_RELAY, COMPLETE "--seconds 101 --others 1",
+		    "--seconds: others are not known for longer than 100" },
+		{ LOAD_SOAK, "", "--program is missing" },
+		{ LOAD_SOAK, "--program p --rate 0", "--rate: a soak has a rate above 0" },
+		{ LOAD_SOAK, "--program p --seconds 2000000 --every 1",
+		    "--every: more than 100000 samples are not kept" },
+		{ LOAD_SOAK, "--program p --loss 51", "--loss 51: expected a number from 0 to 50" },
+		{ LOAD_SOAK, COMPLETE "--program p", "" },
 		{ LOAD_RELAY, COMPLETE "--shroud maybe", "--shroud maybe: expected yes or no" },
 		{ LOAD_FEDERATE, COMPLETE, "--far is missing" },
 		{ LOAD_COMPARE, COMPLETE, "either --program or --pid says what to compare" },

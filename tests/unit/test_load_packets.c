@@ -9,6 +9,8 @@
 #include "tools/cathedral-load/peek.h"
 #include "tools/cathedral-load/tally.h"
 
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -92,6 +94,34 @@ peeking_is_unmasking(void **state)
 	}
 }
 
+static void
+peeking_at_several_is_the_same(void **state)
+{
+	uint8_t key[32], first[PEEK_MANY][PEEK_SIZE], one[PEEK_SIZE];
+	struct kmac_prefix mask;
+
+	(void)state;
+	random_bytes(&randomness, key, sizeof(key));
+	kmac_prefix_init(&mask, "SANCTUM.SHROUD.KDF", key, sizeof(key));
+	for (size_t count = 0; count <= PEEK_MANY; count++) {
+		struct iovec packets[PEEK_MANY];
+
+		for (size_t n = 0; n < count; n++) {
+			size_t len =
+			    SHROUD_HEADER_SIZE + PEEK_SIZE + random_below(&randomness, 1300);
+
+			packets[n] = (struct iovec){ malloc(len), len };
+			random_bytes(&randomness, packets[n].iov_base, len);
+		}
+		peek_many(first, &mask, packets, count);
+		for (size_t n = 0; n < count; n++) {
+			assert_true(peek(one, &mask, packets[n].iov_base, packets[n].iov_len));
+			assert_memory_equal(one, first[n], PEEK_SIZE);
+			free(packets[n].iov_base);
+		}
+	}
+}
+
 /* A prepared packet, marked, is what its receiver's cathedral can open. */
 static void
 check_packet(const struct prepared *p, const struct traffic_wish *w)
@@ -152,6 +182,43 @@ packets_are_their_tunnels(void **state)
 			check_packet(&p.list[n], &w);
 			check_packet(&p.list[n], &w); /* marks do not pile up */
 		}
+		packets_free(&p);
+	}
+}
+
+/* In the order of their tunnels, a flock's again and again, until as many can leave as one. */
+static void
+packets_that_merge_are_in_runs(void **state)
+{
+	struct traffic_wish w = { .first = 2,
+		.tunnels = 7,
+		.sizes = { 1280 },
+		.size_count = 1,
+		.burst = 2,
+		.merge = true };
+
+	(void)state;
+	for (int shroud = 0; shroud < 2; shroud++) {
+		size_t at = 0, counts[7] = { 0 };
+		struct packets p;
+		struct fault why;
+
+		w.shroud = shroud == 1;
+		assert_true(packets_make(&p, &w, &fleet, 4, &randomness, &why));
+		while (at < p.count) {
+			size_t n = at;
+
+			for (; n < p.count && p.list[n].lane == p.list[at].lane; n++) {
+				check_packet(&p.list[n], &w);
+				counts[p.list[n].tunnel]++;
+			}
+			/* Tunnels 2; 3 to 5; 6 to 8 of the fleet: three in a flock, two packets. */
+			assert_in_range(
+			    n - at, volley_run(p.list[at].len) - 5, volley_run(p.list[at].len));
+			at = n;
+		}
+		for (size_t n = 2; n < 7; n++)
+			assert_int_equal(counts[n], counts[1]);
 		packets_free(&p);
 	}
 }
@@ -262,10 +329,10 @@ windows_close(void **state)
 /* ---- batches ---- */
 
 static void
-send_and_take(bool segments)
+send_and_take(bool merge, bool let)
 {
 	static const uint16_t sizes[] = { 500, 500, 500, 60, 60, 1400, 500, 500, 1, 2 };
-	struct volley *v = volley_create(segments);
+	struct volley *v = volley_create(merge);
 	uint8_t bytes[sizeof(sizes) / sizeof(sizes[0])][1400];
 	struct iovec packets[sizeof(sizes) / sizeof(sizes[0])];
 	const size_t count = sizeof(sizes) / sizeof(sizes[0]);
@@ -279,6 +346,8 @@ send_and_take(bool segments)
 	assert_int_equal(bind(to, (struct sockaddr *)&at, len), 0);
 	assert_int_equal(getsockname(to, (struct sockaddr *)&at, &len), 0);
 	assert_int_equal(connect(from, (struct sockaddr *)&at, len), 0);
+	if (let)
+		volley_let_merge(to);
 	for (size_t n = 0; n < count; n++) {
 		random_bytes(&randomness, bytes[n], sizeof(bytes[n]));
 		packets[n] = (struct iovec){ bytes[n], sizes[n] };
@@ -307,8 +376,124 @@ static void
 batches_arrive(void **state)
 {
 	(void)state;
-	send_and_take(false);
-	send_and_take(true);
+	send_and_take(false, false);
+	send_and_take(true, false);
+	send_and_take(true, true);
+}
+
+/* A socket at a port of its own. */
+static int
+open_socket(struct sockaddr_storage *at, socklen_t *len)
+{
+	const struct endpoint any = endpoint_from_ipv4((uint8_t[]){ 127, 0, 0, 1 }, 0);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	*len = endpoint_to_sockaddr(&any, at);
+	assert_int_equal(bind(fd, (struct sockaddr *)at, *len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)at, len), 0);
+	return fd;
+}
+
+/* From one to a second, which sends on to a third: as one message when all of them merge. */
+static void
+what_came_merged_goes_on_so(void **state)
+{
+	(void)state;
+	for (int merge = 0; merge < 2; merge++) {
+		struct volley *v = volley_create(merge == 1);
+		struct sockaddr_storage at[3];
+		uint8_t bytes[8][700];
+		struct iovec packets[8];
+		socklen_t len[3];
+		uint64_t refused = 0;
+		int fd[3];
+		size_t messages;
+
+		assert_non_null(v);
+		for (int n = 0; n < 3; n++) {
+			fd[n] = open_socket(&at[n], &len[n]);
+			if (merge == 1)
+				volley_let_merge(fd[n]);
+		}
+		for (size_t n = 0; n < 8; n++) {
+			random_bytes(&randomness, bytes[n], sizeof(bytes[n]));
+			packets[n] = (struct iovec){ bytes[n], sizeof(bytes[n]) };
+		}
+		assert_int_equal(connect(fd[0], (struct sockaddr *)&at[1], len[1]), 0);
+		assert_int_equal(volley_send(v, fd[0], packets, 8, &refused), 8);
+		messages = volley_await(v, fd[1]);
+		assert_int_equal(messages, merge == 1 ? 1 : 8);
+		for (size_t n = 0; n < messages; n++) {
+			assert_int_equal(volley_message(v, n).iov_len, 8 * 700 / messages);
+			assert_memory_equal(volley_source(v, n), &at[0], len[0]);
+			volley_forward(v, n, &at[2], len[2]);
+		}
+		assert_int_equal(volley_flush(v, fd[1]), messages);
+		assert_int_equal(volley_receive(v, fd[2]), 8);
+		for (size_t n = 0; n < 8; n++)
+			assert_memory_equal(volley_packet(v, n).iov_base, bytes[n], 700);
+		for (int n = 0; n < 3; n++)
+			close(fd[n]);
+		volley_destroy(v);
+	}
+}
+
+/* One message of so many packets of 100 bytes; false where the kernel does not take as many. */
+static bool
+send_merged(int fd, const uint8_t *bytes, size_t count)
+{
+	union {
+		struct cmsghdr head;
+		uint8_t room[CMSG_SPACE(sizeof(uint16_t))];
+	} control;
+	const uint16_t size = 100;
+	struct iovec all = { (void *)(uintptr_t)bytes, 100 * count };
+	struct msghdr m = { .msg_iov = &all,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.room) };
+
+	control.head.cmsg_level = IPPROTO_UDP;
+	control.head.cmsg_type = UDP_SEGMENT;
+	control.head.cmsg_len = CMSG_LEN(sizeof(size));
+	memcpy(CMSG_DATA(&control.head), &size, sizeof(size));
+	return sendmsg(fd, &m, 0) == (ssize_t)(100 * count);
+}
+
+/* Others merge more than this tool does. */
+static void
+the_longest_messages_are_taken_apart(void **state)
+{
+	static uint8_t bytes[128 * 100];
+	static const size_t counts[] = { 64, 100, 128 };
+
+	(void)state;
+	random_bytes(&randomness, bytes, sizeof(bytes));
+	for (size_t n = 0; n < sizeof(counts) / sizeof(counts[0]); n++) {
+		struct volley *v = volley_create(true);
+		struct sockaddr_storage at[2];
+		socklen_t len[2];
+		int from = open_socket(&at[0], &len[0]), to = open_socket(&at[1], &len[1]);
+		size_t sent = 0, got = 0, more;
+
+		assert_non_null(v);
+		volley_let_merge(to);
+		assert_int_equal(connect(from, (struct sockaddr *)&at[1], len[1]), 0);
+		for (int i = 0; i < 12 && send_merged(from, bytes, counts[n]); i++)
+			sent += counts[n];
+		assert_true(sent > 0 || counts[n] > 64);
+		while ((more = volley_receive(v, to)) > 0) {
+			for (size_t i = 0; i < more; i++, got++) {
+				assert_int_equal(volley_packet(v, i).iov_len, 100);
+				assert_memory_equal(volley_packet(v, i).iov_base,
+				    bytes + got % counts[n] * 100, 100);
+			}
+		}
+		assert_int_equal(got, sent);
+		close(from);
+		close(to);
+		volley_destroy(v);
+	}
 }
 
 static int
@@ -326,13 +511,17 @@ main(void)
 		cmocka_unit_test(marks_survive),
 		cmocka_unit_test(what_bears_no_mark_is_refused),
 		cmocka_unit_test(peeking_is_unmasking),
+		cmocka_unit_test(peeking_at_several_is_the_same),
 		cmocka_unit_test(packets_are_their_tunnels),
+		cmocka_unit_test(packets_that_merge_are_in_runs),
 		cmocka_unit_test(too_many_packets_are_refused),
 		cmocka_unit_test(tallies_count),
 		cmocka_unit_test(rate_is_kept),
 		cmocka_unit_test(lateness_is_not_made_up_for),
 		cmocka_unit_test(windows_close),
 		cmocka_unit_test(batches_arrive),
+		cmocka_unit_test(what_came_merged_goes_on_so),
+		cmocka_unit_test(the_longest_messages_are_taken_apart),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, NULL);

@@ -264,6 +264,21 @@ test_replays(void **state)
 	assert_true(record_replay_get(&back, &c, &limits));
 	assert_memory_equal(&back, &r, sizeof(back));
 
+	/* Letters of other cathedrals are no flock's. */
+	r.mark.flock = (struct flock_id){ 0 };
+	w = writer_over(bytes, sizeof(bytes));
+	c = cursor_over(bytes, sizeof(bytes));
+	record_replay_put(&w, &r);
+	assert_true(record_replay_get(&back, &c, &limits));
+	assert_memory_equal(&back, &r, sizeof(back));
+
+	r.mark.flock = (struct flock_id){ 0xcafeba01 }; /* with a domain */
+	w = writer_over(bytes, sizeof(bytes));
+	c = cursor_over(bytes, sizeof(bytes));
+	record_replay_put(&w, &r);
+	assert_false(record_replay_get(&back, &c, &limits));
+	r.mark.flock = (struct flock_id){ 0xcafeba00 };
+
 	r.until_ns = UINT64_MAX; /* for ever */
 	w = writer_over(bytes, sizeof(bytes));
 	c = cursor_over(bytes, sizeof(bytes));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tools/cathedral-load/child.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "tools/cathedral-load/stop.h"
 
@@ -52,6 +53,8 @@ split(enum child_where where, struct fault *why)
 	if (pid != 0)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* A terminal's interruption is for who started it: that ends it in its turn. */
+	setpgid(0, 0);
 	if (getppid() != parent)
 		_exit(EXIT_FAILURE);
 	if (where == CHILD_LAST_CPU)
@@ -60,19 +63,20 @@ split(enum child_where where, struct fault *why)
 }
 
 static void
-become(const char *program, const char *conf, const char *log)
+become(const struct child_wish *w, const char *conf, const char *log)
 {
 	int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
 	if (fd == -1 || dup2(fd, STDERR_FILENO) == -1 || dup2(fd, STDOUT_FILENO) == -1)
 		_exit(EXIT_FAILURE);
-	execl(program, program, "-c", conf, (char *)NULL);
-	perror(program);
+	execl(
+	    w->program, w->program, "-c", conf, w->takes_over ? "-r" : (char *)NULL, (char *)NULL);
+	perror(w->program);
 	_exit(EXIT_FAILURE);
 }
 
-static bool
-gone(pid_t pid)
+bool
+child_is_gone(pid_t pid)
 {
 	siginfo_t info = { 0 };
 
@@ -99,7 +103,7 @@ static bool
 wait_ready(pid_t pid, const char *program, const char *log, struct fault *why)
 {
 	for (int waited = 0; waited < PATIENCE_MS && !stop_asked(); waited += STEP_MS) {
-		if (gone(pid))
+		if (child_is_gone(pid))
 			return fault_set(why, "%s ended at once; %s says why", program, log);
 		if (says_ready(log))
 			return true;
@@ -109,29 +113,29 @@ wait_ready(pid_t pid, const char *program, const char *log, struct fault *why)
 }
 
 pid_t
-child_cathedral(const char *program, const char *folder, const char *name, enum child_where where,
-    struct fault *why)
+child_cathedral(const struct child_wish *w, struct fault *why)
 {
-	char conf[PATH_SIZE], log[PATH_SIZE];
+	char conf[PATH_SIZE], log[PATH_SIZE], before[PATH_SIZE];
 	pid_t pid;
 
-	if (access(program, X_OK) == -1) {
-		fault_set(why, "%s: %s", program, strerror(errno));
+	if (access(w->program, X_OK) == -1) {
+		fault_set(why, "%s: %s", w->program, strerror(errno));
 		return 0;
 	}
-	snprintf(conf, sizeof(conf), "%s/%s.conf", folder, name);
-	snprintf(log, sizeof(log), "%s/%s.log", folder, name);
+	snprintf(conf, sizeof(conf), "%s/%s.conf", w->folder, w->name);
+	snprintf(log, sizeof(log), "%s/%s.log", w->folder, w->name);
+	snprintf(before, sizeof(before), "%s/%s.log.before", w->folder, w->name);
 	/* One that is left from before is ready already. */
-	if (unlink(log) == -1 && errno != ENOENT) {
+	if (rename(log, before) == -1 && errno != ENOENT) {
 		fault_set(why, "%s: %s", log, strerror(errno));
 		return 0;
 	}
-	pid = split(where, why);
+	pid = split(w->where, why);
 	if (pid == 0)
-		become(program, conf, log);
+		become(w, conf, log);
 	if (pid < 0)
 		return 0;
-	if (wait_ready(pid, program, log, why))
+	if (wait_ready(pid, w->program, log, why))
 		return pid;
 	child_finish(pid);
 	return 0;
@@ -149,12 +153,35 @@ child_work(void (*run)(void *arg), void *arg, enum child_where where, struct fau
 	return pid > 0 ? pid : 0;
 }
 
-void
+static bool
+ended_well(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) == -1) {
+		if (errno != EINTR)
+			return false;
+	}
+	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+bool
 child_finish(pid_t pid)
 {
 	if (pid <= 0)
-		return;
+		return true;
 	kill(pid, SIGTERM);
-	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-		continue;
+	return ended_well(pid);
+}
+
+bool
+child_await(pid_t pid, uint64_t patience_ns)
+{
+	for (uint64_t waited = 0; waited < patience_ns; waited += STEP_MS * NS_PER_MS) {
+		if (child_is_gone(pid))
+			return ended_well(pid);
+		poll(NULL, 0, STEP_MS);
+	}
+	child_finish(pid);
+	return false;
 }

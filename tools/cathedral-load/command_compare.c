@@ -15,14 +15,17 @@
 #define WARM_UP_NS  (100 * NS_PER_MS)
 #define HIGHER_PORT 7
 
+#define SATURATED_ROUNDS 3 /* of each, to find out what comes through */
+
 enum side { SIDE_CATHEDRAL, SIDE_ECHO, SIDES };
 
 static const char *const side_names[SIDES] = { "cathedral", "echo" };
 
 /* What one of the two did in one round. */
 struct outcome {
-	double cpu_ns, packets_a_second, p50_us, p99_us, own_cpu_ns;
-	uint64_t sent, lost, reordered;
+	double cpu_ns, packets_a_second, p50_us, p99_us;
+	uint64_t sent, received, lost, reordered;
+	uint64_t user_ns, kernel_ns; /* of this tool */
 };
 
 struct contest {
@@ -32,6 +35,7 @@ struct contest {
 	struct field fields[SIDES];
 	size_t opened;
 	struct outcome *outcomes[SIDES];
+	double rate; /* packets a second; 0: as many as come back */
 };
 
 /* ---- both sides ---- */
@@ -54,7 +58,8 @@ be_echo(void *arg)
 static bool
 start_echo(struct contest *c, struct endpoint *at, enum child_where where, struct fault *why)
 {
-	struct echo_child e = { .wish = { .at = c->o->at, .from = c->o->at } };
+	struct echo_child e = { .wish = {
+				    .at = c->o->at, .from = c->o->at, .merge = c->o->merge } };
 
 	e.wish.from.port = 0;
 	if (c->o->from != NULL && !endpoint_parse_ip(&e.wish.from, c->o->from))
@@ -83,8 +88,9 @@ start_sides(struct contest *c, struct endpoint at[static SIDES], struct fault *w
 	if (!start_echo(c, &at[SIDE_ECHO], where, why))
 		return false;
 	if (o->program != NULL) {
-		c->pids[SIDE_CATHEDRAL] =
-		    child_cathedral(o->program, o->folder, "cathedral", where, why);
+		const struct child_wish wish = { o->program, o->folder, "cathedral", where, false };
+
+		c->pids[SIDE_CATHEDRAL] = child_cathedral(&wish, why);
 		c->started = c->pids[SIDE_CATHEDRAL] != 0;
 	}
 	if (c->pids[SIDE_CATHEDRAL] == 0)
@@ -105,6 +111,7 @@ open_side(struct contest *c, enum side s, const struct endpoint *at, struct rand
 	if (!field_open(f, c->o, &wish, random, why))
 		return false;
 	c->opened++;
+	f->forgets = s == SIDE_CATHEDRAL;
 	ok = s == SIDE_ECHO ? echo_introduce(&f->lanes, f->volley, why) : field_meet(f, why);
 	return ok && field_load(f, why);
 }
@@ -123,6 +130,12 @@ close_all(struct contest *c)
 
 /* ---- rounds ---- */
 
+static double
+each(uint64_t ns, uint64_t count)
+{
+	return count > 0 ? (double)ns / (double)count : 0;
+}
+
 static json_t *
 row_of(uint64_t round, const char *side, const struct outcome *out)
 {
@@ -137,7 +150,8 @@ row_of(uint64_t round, const char *side, const struct outcome *out)
 	figure_count(to, "sent", out->sent);
 	figure_count(to, "lost", out->lost);
 	figure_count(to, "reordered", out->reordered);
-	figure_real(to, "own_cpu_ns_a_packet", out->own_cpu_ns);
+	figure_real(to, "own_user_ns_a_packet", each(out->user_ns, out->received));
+	figure_real(to, "own_kernel_ns_a_packet", each(out->kernel_ns, out->received));
 	return to;
 }
 
@@ -146,8 +160,8 @@ measure_side(struct contest *c, enum side s, struct outcome *out, struct fault *
 {
 	struct field *f = &c->fields[s];
 	struct gauge g = { .pid = c->pids[s] };
-	struct field_run warm = { c->o->rate, WARM_UP_NS, NULL, NULL };
-	struct field_run run = { c->o->rate, c->o->run_ns, NULL, &g };
+	struct field_run warm = { c->rate, WARM_UP_NS, NULL, NULL };
+	struct field_run run = { c->rate, c->o->run_ns, NULL, &g };
 	json_t *figures = json_object();
 	struct traffic_result r;
 	bool ok = s == SIDE_ECHO || clock_now().mono_ns < f->met_ns + MEET_NS || field_meet(f, why);
@@ -162,19 +176,22 @@ measure_side(struct contest *c, enum side s, struct outcome *out, struct fault *
 			json_real_value(json_object_get(figures, "packets_a_second")),
 			json_real_value(json_object_get(figures, "latency_p50_us")),
 			json_real_value(json_object_get(figures, "latency_p99_us")),
-			json_real_value(json_object_get(figures, "own_cpu_ns_a_packet")),
 			r.sent,
+			r.received,
 			r.lost,
 			r.reordered,
+			r.spent.user_ns,
+			r.spent.kernel_ns,
 		};
 	json_decref(figures);
 	return ok;
 }
 
+/* Rounds of one kind, in turns. */
 static bool
-run_rounds(struct contest *c, struct fault *why)
+run_rounds(struct contest *c, uint64_t rounds, const char *what, struct fault *why)
 {
-	for (uint64_t round = 0; round < c->o->rounds && !stop_asked(); round++) {
+	for (uint64_t round = 0; round < rounds && !stop_asked(); round++) {
 		for (int n = 0; n < SIDES; n++) {
 			/* Who begins takes turns as well. */
 			enum side s = (enum side)((n + (int)(round % 2)) % SIDES);
@@ -182,7 +199,7 @@ run_rounds(struct contest *c, struct fault *why)
 
 			if (!measure_side(c, s, out, why))
 				return false;
-			show_row(c->o->json, "round", row_of(round + 1, side_names[s], out),
+			show_row(c->o->json, what, row_of(round + 1, side_names[s], out),
 			    round == 0 && n == 0);
 		}
 	}
@@ -204,7 +221,7 @@ by_double(const void *a, const void *b)
 static double
 middle(const struct outcome *all, uint64_t count, size_t offset)
 {
-	double values[ROUNDS_MAX];
+	double values[ROUNDS_MAX + SATURATED_ROUNDS];
 
 	for (uint64_t n = 0; n < count; n++)
 		memcpy(&values[n], (const char *)&all[n] + offset, sizeof(values[n]));
@@ -237,7 +254,7 @@ show_medians(const struct contest *c)
 		{ "p99_us", offsetof(struct outcome, p99_us) },
 	};
 	json_t *figures = json_object();
-	uint64_t rounds = c->o->rounds;
+	uint64_t rounds = c->o->rounds, received;
 	char name[64];
 
 	figure_count(figures, "rounds", rounds);
@@ -260,26 +277,61 @@ show_medians(const struct contest *c)
 	}
 	figure_count(figures, "cathedral_reordered",
 	    sum(c->outcomes[0], rounds, offsetof(struct outcome, reordered)));
-	figure_real(figures, "own_cpu_ns_a_packet",
-	    middle(c->outcomes[0], rounds, offsetof(struct outcome, own_cpu_ns)));
+	/* Of all rounds: in one of them the kernel does not look often enough. */
+	received = sum(c->outcomes[0], rounds, offsetof(struct outcome, received));
+	figure_real(figures, "own_user_ns_a_packet",
+	    each(sum(c->outcomes[0], rounds, offsetof(struct outcome, user_ns)), received));
+	figure_real(figures, "own_kernel_ns_a_packet",
+	    each(sum(c->outcomes[0], rounds, offsetof(struct outcome, kernel_ns)), received));
 	show_figures(c->o->json, "medians", figures);
+}
+
+/* ---- half of what comes through ---- */
+
+/*
+ * What comes through the cathedral and through the echo when as many are sent as come back: half
+ * of the lower of the two is a rate that both can stand.
+ */
+static bool
+find_half(struct contest *c, struct fault *why)
+{
+	double lower = 0;
+	json_t *figures;
+	char name[64];
+
+	c->rate = 0;
+	if (!run_rounds(c, SATURATED_ROUNDS, "saturated", why))
+		return false;
+	figures = json_object();
+	for (int s = 0; s < SIDES; s++) {
+		double here = middle(
+		    c->outcomes[s], SATURATED_ROUNDS, offsetof(struct outcome, packets_a_second));
+
+		snprintf(name, sizeof(name), "%s_packets_a_second", side_names[s]);
+		figure_real(figures, name, here);
+		lower = s == 0 || here < lower ? here : lower;
+	}
+	c->rate = lower / 2;
+	figure_real(figures, "rate", c->rate);
+	show_figures(c->o->json, "half", figures);
+	return true;
 }
 
 bool
 run_compare(const struct load_options *o, struct random *random, struct fault *why)
 {
-	struct contest c = { .o = o };
+	struct contest c = { .o = o, .rate = o->rate };
 	struct endpoint at[SIDES];
 	bool ok = true;
 
 	for (int s = 0; s < SIDES; s++) {
-		c.outcomes[s] = calloc(o->rounds, sizeof(struct outcome));
+		c.outcomes[s] = calloc(o->rounds + SATURATED_ROUNDS, sizeof(struct outcome));
 		ok = ok && (c.outcomes[s] != NULL || fault_set(why, "out of memory"));
 	}
 	ok = ok && start_sides(&c, at, why);
 	for (int s = 0; ok && s < SIDES; s++)
 		ok = open_side(&c, (enum side)s, &at[s], random, why);
-	ok = ok && run_rounds(&c, why);
+	ok = ok && (!o->half || find_half(&c, why)) && run_rounds(&c, o->rounds, "round", why);
 	if (ok)
 		show_medians(&c);
 	close_all(&c);

@@ -24,7 +24,13 @@ bool
 run_make(const struct load_options *o, struct random *random, struct fault *why)
 {
 	struct roster r = { .flocks = o->flocks, .devices = o->devices, .mbit = o->mbit };
-	struct enlist_where where = { o->shroud_at, o->clear_at, o->far_at, o->workers, o->user };
+	struct enlist_where where = {
+		.shroud_at = o->shroud_at,
+		.clear_at = o->clear_at,
+		.far_at = o->far_at,
+		.workers = o->workers,
+		.user = o->user,
+	};
 	json_t *figures;
 	bool ok =
 	    make_seed(&r, o->seed, random, why) && enlist_all(o->folder, &r, &where, random, why);
@@ -43,7 +49,7 @@ run_make(const struct load_options *o, struct random *random, struct fault *why)
 bool
 run_echo(const struct load_options *o, struct random *random, struct fault *why)
 {
-	struct echo_wish wish = { .at = o->at, .from = o->at };
+	struct echo_wish wish = { .at = o->at, .from = o->at, .merge = o->merge };
 	bool ok;
 	int fd;
 

@@ -65,13 +65,14 @@ take_steps(struct census *c, struct field *f, struct fault *why)
 static bool
 start(struct census *c, const struct roster *r, struct fault *why)
 {
-	const struct load_options *o = c->o;
+	struct child_wish wish = { c->o->program, c->o->folder, "empty", CHILD_ANY_CPU, false };
 
-	c->pid = child_cathedral(o->program, o->folder, "empty", CHILD_ANY_CPU, why);
+	c->pid = child_cathedral(&wish, why);
 	if (c->pid == 0 || !count(c, 0, 0, why))
 		return false;
 	child_finish(c->pid);
-	c->pid = child_cathedral(o->program, o->folder, "cathedral", CHILD_ANY_CPU, why);
+	wish.name = "cathedral";
+	c->pid = child_cathedral(&wish, why);
 	return c->pid != 0 && count(c, r->flocks * r->devices, 0, why);
 }
 

@@ -44,6 +44,8 @@ echo_open(const struct echo_wish *wish, struct fault *why)
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) == -1)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	if (wish->merge)
+		volley_let_merge(fd);
 	/* So that it looks up now and then whether it is to end. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
 	return fd;
@@ -73,7 +75,7 @@ serve_batch(
 		if (!endpoint_from_sockaddr(&from, source) || !endpoint_same_ip(&from, served))
 			continue;
 		way = &ways[from.port];
-		if (is_hello(volley_packet(v, n), &port)) {
+		if (is_hello(volley_message(v, n), &port)) {
 			ways[port].len = endpoint_to_sockaddr(&from, &ways[port].to);
 			way = &ways[port];
 		}
@@ -85,7 +87,7 @@ serve_batch(
 bool
 echo_serve(int fd, const struct echo_wish *wish, struct fault *why)
 {
-	struct volley *v = volley_create(false);
+	struct volley *v = volley_create(wish->merge);
 	struct way *ways = calloc(PORTS, sizeof(*ways));
 	bool ok = v != NULL && ways != NULL;
 

@@ -16,6 +16,7 @@
 struct echo_wish {
 	struct endpoint at;   /* where it listens */
 	struct endpoint from; /* the one address that it serves; port 0 */
+	bool merge;           /* takes and sends runs of packets as one, as a cathedral does */
 };
 
 /* A socket that listens there; -1 with the reason. */

@@ -240,8 +240,12 @@ struct conf_wish {
 	struct endpoint shroud_at, clear_at;
 	bool federates;
 	uint64_t workers;
-	const char *user;
+	const char *user, *lines;
 };
+
+static const char measuring[] =
+    "# Sizes shall not depend on chance, and strange identities be found soon.\n"
+    "mtu 576\nlookup_percent 100\n";
 
 static bool
 write_conf(const char *folder, const struct conf_wish *w, struct fault *why)
@@ -250,12 +254,11 @@ write_conf(const char *folder, const struct conf_wish *w, struct fault *why)
 	int len = snprintf(text, sizeof(text),
 	    "# For cathedral-load(8): this host's own tests.\n"
 	    "listen %s shroud\nlisten %s clear\nregistry %s.db\nregistry_key %s.key\n%s"
-	    "%s%s\ninstance %s\nworkers %" PRIu64 "\n"
-	    "# Sizes shall not depend on chance, and strange identities be found soon.\n"
-	    "mtu 576\nlookup_percent 100\n",
+	    "%s%s\ninstance %s\nworkers %" PRIu64 "\n%s",
 	    endpoint_format(&w->shroud_at, shroud), endpoint_format(&w->clear_at, clear),
 	    w->registry, w->registry, w->federates ? "federation_secret federation.key\n" : "",
-	    w->user != NULL ? "user " : "", w->user != NULL ? w->user : "", w->name, w->workers);
+	    w->user != NULL ? "user " : "", w->user != NULL ? w->user : "", w->name, w->workers,
+	    w->lines != NULL ? w->lines : measuring);
 
 	if (len < 0 || (size_t)len >= sizeof(text))
 		return fault_set(why, "--user: the name is too long");
@@ -281,7 +284,7 @@ write_confs(const char *folder, const struct enlist_where *where, struct fault *
 {
 	bool two = where->far_at.port != 0;
 	struct conf_wish near = { "cathedral", "registry", where->shroud_at, where->clear_at, two,
-		where->workers, where->user };
+		where->workers, where->user, where->lines };
 	struct conf_wish empty = near, far = near;
 
 	empty.name = empty.registry = "empty";

@@ -15,7 +15,8 @@ struct enlist_where {
 	struct endpoint shroud_at, clear_at;
 	struct endpoint far_at; /* port 0: there is no second cathedral */
 	uint64_t workers;
-	const char *user; /* whom cathedrals started by root become; NULL: nobody else */
+	const char *lines; /* of configurations, besides; NULL: as measurements need them */
+	const char *user;  /* whom cathedrals started by root become; NULL: nobody else */
 };
 
 /*

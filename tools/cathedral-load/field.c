@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "tools/cathedral-load/field.h"
 
+#include "tools/cathedral-load/keeper.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -35,6 +37,7 @@ wish_of(const struct load_options *o, uint64_t tunnels, uint64_t run)
 		.size_count = o->sizes.count,
 		.burst = o->burst,
 		.shroud = o->shroud,
+		.merge = o->merge,
 		.run = run,
 	};
 
@@ -45,7 +48,7 @@ wish_of(const struct load_options *o, uint64_t tunnels, uint64_t run)
 static bool
 open_lanes(struct field *f, const struct field_wish *w, struct fault *why)
 {
-	struct lanes_where where = { .first = w->first, .second = w->second };
+	struct lanes_where where = { .first = w->first, .second = w->second, .merge = f->o->merge };
 	struct traffic_wish wish = wish_of(f->o, w->tunnels, 0);
 	size_t lanes = traffic_lanes(&f->roster, &wish);
 
@@ -61,14 +64,14 @@ bool
 field_open(struct field *f, const struct load_options *o, const struct field_wish *wish,
     struct random *random, struct fault *why)
 {
-	*f = (struct field){ .o = o, .random = random, .lanes.epoll = -1 };
+	*f = (struct field){ .o = o, .random = random, .forgets = true, .lanes.epoll = -1 };
 	f->run = random_u64(random);
 	if (roster_read(&f->roster, o->folder, why) && enough(f, wish, why) &&
 	    open_lanes(f, wish, why)) {
 		struct muster_where where = { &f->roster, &f->lanes, NULL, o->shroud, f->run };
 
 		fault_set(why, "out of memory");
-		where.volley = f->volley = volley_create(true);
+		where.volley = f->volley = volley_create(o->merge);
 		f->muster = f->volley == NULL ? NULL : muster_create(&where, why);
 	}
 	if (f->muster != NULL)
@@ -166,15 +169,60 @@ describe(json_t *to, const struct traffic_result *r)
 	figure_real(to, "mbit_a_second", a_second(r->bytes * 8, r->run_ns) / 1e6);
 	figure_times(to, "latency", &r->latency);
 	figure_real(to, "longest_silence_ms", (double)r->silence_ns / 1e6);
-	figure_real(to, "own_cpu_ns_a_packet", per_packet(r->cpu_ns, r->received));
-	figure_real(to, "own_cpu_percent", 100 * per_packet(r->cpu_ns, r->run_ns));
+	figure_real(to, "own_user_ns_a_packet", per_packet(r->spent.user_ns, r->received));
+	figure_real(to, "own_kernel_ns_a_packet", per_packet(r->spent.kernel_ns, r->received));
+	figure_real(to, "own_cpu_percent", 100 * per_packet(spent_all(&r->spent), r->run_ns));
+}
+
+/* ---- long runs ---- */
+
+#define LONG_NS (60 * NS_PER_S) /* in shorter ones nobody is forgotten */
+
+/* Something else to do, and a keeper. */
+struct beside {
+	struct keeper keeper;
+	const struct traffic_aside *aside; /* or NULL */
+	uint64_t aside_ns, keeper_ns;
+};
+
+static uint64_t
+turn_of_both(void *arg, uint64_t now_ns)
+{
+	struct beside *b = arg;
+
+	if (b->aside != NULL && now_ns >= b->aside_ns)
+		b->aside_ns = b->aside->turn(b->aside->arg, now_ns);
+	if (now_ns >= b->keeper_ns)
+		b->keeper_ns = keeper_turn(&b->keeper, now_ns);
+	return b->aside != NULL && b->aside_ns < b->keeper_ns ? b->aside_ns : b->keeper_ns;
+}
+
+static void
+send_and_receive(struct field *f, const struct field_run *run, struct traffic_result *ret)
+{
+	struct pace pace = { .rate = run->rate, .window = f->o->window };
+	struct beside beside = {
+		.keeper = { .roster = &f->roster,
+		    .lanes = &f->lanes,
+		    .random = f->random,
+		    .shroud = f->o->shroud,
+		    .run = f->run,
+		    .first = f->o->first,
+		    .tunnels = f->o->tunnels },
+		.aside = run->aside,
+	};
+	const struct traffic_aside both = { turn_of_both, &beside };
+
+	if (run->rate == 0 && pace.window == 0)
+		pace.window = load_window(f->o);
+	traffic_run(f->traffic, pace, run->run_ns,
+	    f->forgets && run->run_ns > LONG_NS ? &both : run->aside, ret);
 }
 
 bool
 field_measure(struct field *f, const struct field_run *run, json_t *figures,
     struct traffic_result *ret, struct fault *why)
 {
-	struct pace pace = { .rate = run->rate, .window = f->o->window };
 	struct gauge none = { 0 };
 	struct gauge *g = run->gauge != NULL ? run->gauge : &none;
 	json_t *counted;
@@ -182,7 +230,7 @@ field_measure(struct field *f, const struct field_run *run, json_t *figures,
 
 	if (!gauge_begin(g, why))
 		return false;
-	traffic_run(f->traffic, pace, run->run_ns, run->aside, ret);
+	send_and_receive(f, run, ret);
 	if (!gauge_end(g, &cpu_ns, &counted, why)) {
 		json_decref(counted);
 		return false;

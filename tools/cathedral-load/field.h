@@ -18,6 +18,7 @@ struct field {
 	uint64_t run;
 	struct muster *muster;
 	struct traffic *traffic; /* NULL before field_load() */
+	bool forgets;            /* whoever is at its end: in a long run it is reminded */
 	uint64_t met_ns;         /* when its devices were made known last; 0: never */
 };
 

@@ -108,9 +108,27 @@ process_memory(int64_t pid, uint64_t *ret, struct fault *why)
 	return ok || fault_set(why, "%s: not as expected", path);
 }
 
-/* The packets of all threads, by what became of them. */
-static json_t *
-read_counters(const char *control, struct fault *why)
+bool
+process_descriptors(int64_t pid, uint64_t *ret)
+{
+	const struct dirent *entry;
+	uint64_t count = 0;
+	char path[64];
+	DIR *files;
+
+	snprintf(path, sizeof(path), "/proc/%" PRId64 "/fd", pid);
+	files = opendir(path);
+	if (files == NULL)
+		return false;
+	while ((entry = readdir(files)) != NULL)
+		count += isdigit((unsigned char)entry->d_name[0]) != 0;
+	closedir(files);
+	*ret = count;
+	return count > 0;
+}
+
+json_t *
+gauge_counters(const char *control, struct fault *why)
 {
 	json_t *doc, *packets;
 	size_t len;
@@ -137,7 +155,7 @@ gauge_begin(struct gauge *g, struct fault *why)
 		return false;
 	if (g->control == NULL)
 		return true;
-	g->before = read_counters(g->control, why);
+	g->before = gauge_counters(g->control, why);
 	return g->before != NULL;
 }
 
@@ -168,7 +186,7 @@ gauge_end(struct gauge *g, uint64_t *cpu_ns, json_t **counted, struct fault *why
 	*cpu_ns = 0;
 	*counted = NULL;
 	if (ok && g->control != NULL) {
-		after = read_counters(g->control, why);
+		after = gauge_counters(g->control, why);
 		ok = after != NULL;
 	}
 	if (ok) {

@@ -23,6 +23,12 @@ bool process_cpu_ns(int64_t pid, uint64_t *ret, struct fault *why);
 /* What of it is in memory, in bytes. */
 bool process_memory(int64_t pid, uint64_t *ret, struct fault *why);
 
+/* How many files and sockets it has open; false when this is not for us to see. */
+bool process_descriptors(int64_t pid, uint64_t *ret);
+
+/* The packets of all threads of a cathedral since its start, by what became of them. */
+json_t *gauge_counters(const char *control, struct fault *why);
+
 bool gauge_begin(struct gauge *g, struct fault *why);
 
 /*

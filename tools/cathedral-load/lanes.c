@@ -2,6 +2,7 @@
 #include "tools/cathedral-load/lanes.h"
 
 #include "base/clock.h"
+#include "tools/cathedral-load/volley.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,8 +14,8 @@
 #define BUFFER     (8 << 20)
 #define EVENTS_MAX (2 * LANES_MAX)
 
-static void
-grow(int fd, struct lanes *l)
+size_t
+lanes_grow(int fd)
 {
 	int size = BUFFER, granted = 0;
 	socklen_t len = sizeof(granted);
@@ -22,9 +23,7 @@ grow(int fd, struct lanes *l)
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) == -1)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &len) == 0 &&
-	    (l->buffer == 0 || (size_t)granted / 2 < l->buffer))
-		l->buffer = (size_t)granted / 2;
+	return getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &len) == 0 ? (size_t)granted / 2 : 0;
 }
 
 static bool
@@ -61,7 +60,9 @@ lane_open(struct lanes *l, size_t n, const struct lanes_where *where)
 		if (!open_one(&lane->fd[end], &lane->at[end],
 			end == 0 ? &where->first : &where->second, where))
 			return false;
-		grow(lane->fd[end], l);
+		lanes_grow(lane->fd[end]);
+		if (where->merge)
+			volley_let_merge(lane->fd[end]);
 		if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, lane->fd[end], &e) == -1)
 			return false;
 	}

@@ -23,18 +23,21 @@ struct lane {
 struct lanes {
 	struct lane list[LANES_MAX];
 	size_t count;
-	int epoll;
-	size_t buffer; /* bytes that the smallest may hold for us */
+	int epoll; /* tells when anything has come; for others to wait for, too */
 };
 
 struct lanes_where {
 	struct endpoint first, second; /* the cathedrals of either end */
+	bool merge;                    /* packets may come merged */
 	bool has_from;
 	struct endpoint from; /* an address of this host, port 0 */
 };
 
 bool lanes_open(struct lanes *l, size_t count, const struct lanes_where *where, struct fault *why);
 void lanes_close(struct lanes *l);
+
+/* As much room as the kernel gives a socket, for packets that come together; how many bytes. */
+size_t lanes_grow(int fd);
 
 /* Waits for a moment, so that more can gather meanwhile. */
 void lanes_pause(uint64_t ns);

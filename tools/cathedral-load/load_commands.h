@@ -13,6 +13,6 @@ typedef bool load_command_run(
     const struct load_options *o, struct random *random, struct fault *why);
 
 load_command_run run_make, run_offers, run_relay, run_strangers, run_federate, run_cap, run_reload,
-    run_memory, run_compare, run_echo;
+    run_memory, run_compare, run_echo, run_soak;
 
 #endif

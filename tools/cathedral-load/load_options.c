@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "protocol/wire/kind.h"
 #include "tools/cathedral-load/roster.h"
+#include "tools/cathedral-load/soak_report.h"
 #include "tools/common/values.h"
 
 #include <getopt.h>
@@ -16,8 +17,10 @@
 
 static value_read value_list;
 
-/* A cathedral forgets tunnels after 120 s, and they are made known before a measurement only. */
-#define SECONDS_MAX 60
+#define SECONDS_MAX 2000000 /* three weeks */
+
+/* A cathedral forgets those of whom it hears nothing for 120 s. */
+#define OTHERS_NS (100 * NS_PER_S)
 
 #define FIELD(commands, field) (commands), offsetof(struct load_options, field)
 
@@ -43,9 +46,9 @@ static const struct option_row {
 	    "its clear one (127.0.0.1:4600)" },
 	{ "far-at", FIELD(LOAD_MAKE, far_at), value_endpoint, 0, "ADDR:PORT",
 	    "a second cathedral, which the first federates with" },
-	{ "workers", FIELD(LOAD_MAKE, workers), value_decimal, 64, "COUNT",
+	{ "workers", FIELD(LOAD_MAKE | LOAD_SOAK, workers), value_decimal, 64, "COUNT",
 	    "threads that relay; 0: one for each CPU (1)" },
-	{ "user", FIELD(LOAD_MAKE, user), value_text, 0, "NAME",
+	{ "user", FIELD(LOAD_MAKE | LOAD_SOAK, user), value_text, 0, "NAME",
 	    "whom cathedrals become that root starts" },
 
 	{ "fleet", FIELD(DEVICES, folder), value_text, 0, "FOLDER", "the fleet, as make made it" },
@@ -64,24 +67,36 @@ static const struct option_row {
 	    "further tunnels that are only made known (0)" },
 	{ "others-at", FIELD(FLOWS, others_at), value_endpoint, 0, "ADDR:PORT",
 	    "the clear listener that they come by (--at)" },
-	{ "patience", FIELD(DEVICES, patience_ns), value_seconds, 3600, "SECONDS",
+	{ "patience", FIELD(DEVICES | LOAD_SOAK, patience_ns), value_seconds, 3600, "SECONDS",
 	    "for devices to be known (60)" },
 
 	{ "size", FIELD(FLOWS, sizes), value_list, PACKET_MAX, "BYTES",
 	    "of data packets with their 32 byte header, or a list: 100,1280 (512)" },
 	{ "burst", FIELD(FLOWS, burst), value_decimal, 4096, "COUNT",
 	    "packets of a tunnel in a row (1)" },
-	{ "rate", FIELD(FLOWS | LOAD_REGISTER, rate), value_number, 100000000, "NUMBER",
-	    "packets or offers a second (10000; cap: from --over); 0: by --window alone" },
+	{ "merge", FIELD(FLOWS | LOAD_ECHO, merge), value_yes_no, 0, "yes|no",
+	    "packets of a flock leave and come as one where the kernel can do it (yes)" },
+	{ "rate", FIELD(FLOWS | LOAD_REGISTER | LOAD_SOAK, rate), value_number, 100000000, "NUMBER",
+	    "packets or offers a second (10000; cap: from --over; soak 2000); 0: by --window "
+	    "alone" },
 	{ "window", FIELD(FLOWS | LOAD_REGISTER, window), value_decimal, 1000000, "COUNT",
-	    "at most so many under way; 0: any number (0; at rate 0: 192)" },
-	{ "seconds", FIELD(FLOWS, run_ns), value_seconds, SECONDS_MAX, "SECONDS",
-	    "how long, at most 60 (5; each round of compare 2)" },
+	    "at most so many under way; 0: any number (0; at rate 0: 1024, or 192 when nothing is "
+	    "merged)" },
+	{ "seconds", FIELD(FLOWS | LOAD_SOAK, run_ns), value_seconds, SECONDS_MAX, "SECONDS",
+	    "how long (5; each round of compare 2; soak 3600)" },
 
 	{ "offers", FIELD(LOAD_REGISTER, offers), value_decimal, 10000000, "COUNT",
 	    "how many, a device each (2000)" },
-	{ "strangers", FIELD(LOAD_STRANGERS, strangers), value_decimal, 10000000, "RATE",
-	    "packets of strangers a second (20000)" },
+	{ "every", FIELD(LOAD_SOAK, every_ns), value_seconds, 3600, "SECONDS",
+	    "a sample each so many seconds (10)" },
+	{ "reload", FIELD(LOAD_SOAK, reload_ns), value_seconds, SECONDS_MAX, "SECONDS",
+	    "registries change each so many (15)" },
+	{ "takeover", FIELD(LOAD_SOAK, takeover_ns), value_seconds, SECONDS_MAX, "SECONDS",
+	    "another process takes over from the first cathedral each so many (300)" },
+	{ "loss", FIELD(LOAD_SOAK, loss), value_number, 50, "PERCENT",
+	    "of what the two cathedrals send each other (2)" },
+	{ "strangers", FIELD(LOAD_STRANGERS | LOAD_SOAK, strangers), value_decimal, 10000000,
+	    "RATE", "packets of strangers a second (20000; soak 100)" },
 	{ "sources", FIELD(LOAD_STRANGERS, sources), value_decimal, 512, "COUNT",
 	    "addresses or ports that they come from (64)" },
 	{ "over", FIELD(LOAD_CAP, over), value_number, 100, "FACTOR",
@@ -90,10 +105,12 @@ static const struct option_row {
 	    "of the flocks that change (1)" },
 	{ "steps", FIELD(LOAD_MEMORY, steps), value_list, UINT32_MAX, "LIST",
 	    "tunnels at which to look at memory (100,1000)" },
-	{ "program", FIELD(LOAD_COMPARE | LOAD_MEMORY, program), value_text, 0, "PATH",
-	    "the cathedral to start, with the fleet's configuration" },
+	{ "program", FIELD(LOAD_COMPARE | LOAD_MEMORY | LOAD_SOAK, program), value_text, 0, "PATH",
+	    "the cathedral to start" },
 	{ "rounds", FIELD(LOAD_COMPARE | LOAD_REGISTER | LOAD_RELOAD, rounds), value_decimal, 1000,
 	    "COUNT", "how often (compare 5, register 3, reload 3)" },
+	{ "half", FIELD(LOAD_COMPARE, half), NULL, 0, NULL,
+	    "find out first how much comes through, then send half of it" },
 	{ "pin", FIELD(LOAD_COMPARE, pin), value_yes_no, 0, "yes|no",
 	    "keep what is measured on the last CPU, and itself on the others (yes)" },
 
@@ -151,15 +168,23 @@ set_defaults(struct load_options *o, enum load_command command)
 		.sizes = { { 512 }, 1 },
 		.steps = { { 100, 1000 }, 2 },
 		.burst = 1,
-		.rate = 10000,
-		.run_ns = (command == LOAD_COMPARE ? 2 : 5) * NS_PER_S,
+		.rate = command == LOAD_SOAK ? 2000 : 10000,
+		.run_ns = (command == LOAD_SOAK         ? 3600
+			      : command == LOAD_COMPARE ? 2
+							: 5) *
+			  NS_PER_S,
 		.offers = 2000,
 		.rounds = command == LOAD_COMPARE ? 5 : 3,
-		.strangers = 20000,
+		.strangers = command == LOAD_SOAK ? 100 : 20000,
 		.sources = 64,
 		.over = 1.5,
+		.every_ns = 10 * NS_PER_S,
+		.reload_ns = 15 * NS_PER_S,
+		.takeover_ns = 300 * NS_PER_S,
+		.loss = 2,
 		.percent = 1,
 		.pin = true,
+		.merge = (command & FLOWS) != 0 || command == LOAD_ECHO,
 	};
 }
 
@@ -194,6 +219,21 @@ sensible_flows(struct load_options *o, struct fault *why)
 		return fault_set(why, "--burst must be at least 1");
 	if (o->others_at.port == 0)
 		o->others_at = o->at;
+	if (o->others > 0 && o->run_ns > OTHERS_NS)
+		return fault_set(why, "--seconds: others are not known for longer than 100");
+	return true;
+}
+
+static bool
+sensible_soak(const struct load_options *o, struct fault *why)
+{
+	if (o->program == NULL)
+		return fault_set(why, "--program is missing");
+	if (o->rate <= 0)
+		return fault_set(why, "--rate: a soak has a rate above 0");
+	if (o->run_ns / o->every_ns > SOAK_SAMPLES_MAX)
+		return fault_set(
+		    why, "--every: more than %d samples are not kept", SOAK_SAMPLES_MAX);
 	return true;
 }
 
@@ -205,6 +245,8 @@ sensible(struct load_options *o, enum load_command command, struct fault *why)
 			return fault_set(why, "--flocks must be at least 1, --devices even");
 		return o->folder != NULL || fault_set(why, "the folder to make is missing");
 	}
+	if (command == LOAD_SOAK)
+		return sensible_soak(o, why);
 	if (command != LOAD_ECHO && o->folder == NULL)
 		return fault_set(why, "--fleet is missing");
 	if (o->at.port == 0)
@@ -212,7 +254,7 @@ sensible(struct load_options *o, enum load_command command, struct fault *why)
 	if (command == LOAD_FEDERATE && o->far_at.port == 0)
 		return fault_set(why, "--far is missing");
 	if (o->rate == 0 && o->window == 0)
-		o->window = 192;
+		o->window = load_window(o);
 	if (o->rounds == 0)
 		return fault_set(why, "--rounds must be at least 1");
 	if (command == LOAD_COMPARE && (o->program == NULL) == (o->pid == 0))

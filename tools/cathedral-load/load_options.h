@@ -38,10 +38,14 @@ struct load_options {
 	uint64_t burst, window, run_ns, offers, rounds, strangers, sources, percent;
 	double rate, over;
 
+	/* soak */
+	uint64_t every_ns, reload_ns, takeover_ns;
+	double loss; /* percent */
+
 	/* whom it measures */
 	uint64_t pid, far_pid;
 	const char *control, *far_control, *program;
-	bool pin, json;
+	bool pin, merge, half, json;
 };
 
 enum load_command {
@@ -54,7 +58,8 @@ enum load_command {
 	LOAD_RELOAD = 64,
 	LOAD_MEMORY = 128,
 	LOAD_COMPARE = 256,
-	LOAD_ECHO = 512
+	LOAD_ECHO = 512,
+	LOAD_SOAK = 1024
 };
 
 /*
@@ -63,6 +68,13 @@ enum load_command {
  */
 bool load_options_parse(struct load_options *ret, int argc, char **argv, enum load_command command,
     bool *help, struct fault *why);
+
+/* How many packets are under way at rate 0, unless it is told. */
+static inline uint64_t
+load_window(const struct load_options *o)
+{
+	return o->merge ? 1024 : 192;
+}
 
 void load_options_help(FILE *to, enum load_command command);
 

@@ -29,6 +29,8 @@ static const struct command {
 	{ "reload", LOAD_RELOAD, run_reload, "data while the registry changes" },
 	{ "memory", LOAD_MEMORY, run_memory, "memory by devices and tunnels" },
 	{ "compare", LOAD_COMPARE, run_compare, "a cathedral and an echo, in turns" },
+	{ "soak", LOAD_SOAK, run_soak,
+	    "everything at once through two cathedrals of its own, and whether anything grows" },
 	{ "echo", LOAD_ECHO, run_echo, "be that echo" },
 	{ 0 },
 };
@@ -43,7 +45,7 @@ print_help(FILE *to)
 	    "\ncathedral-load COMMAND --help lists a command's options.\n"
 	    "It is for cathedrals of your own, on a network of your own: it takes as much of both\n"
 	    "as it is told to.  Nothing is sent to any address that it is not given.\n"
-	    "exit status: 0 measured, 1 not, 2 wrong options\n",
+	    "exit status: 0 measured, 1 not (soak: or not flat), 2 wrong options\n",
 	    to);
 }
 

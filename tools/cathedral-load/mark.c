@@ -3,26 +3,34 @@
 
 #include "protocol/wire/cursor.h"
 
-#define MAGIC     UINT64_C(0x6c6f616420763120)
-#define HEAD_SIZE 12 /* seq and pn; the flocks behind them stay */
-#define BODY_AT   28 /* where the payload begins */
+#include <endian.h>
+#include <string.h>
+
+#define MAGIC   UINT64_C(0x6c6f616420763120)
+#define BODY_AT 28 /* where the payload begins, behind seq, pn and the flocks, which stay */
 
 void
 mark_put(uint8_t *at, const uint8_t blank[static MARK_SIZE], const struct mark *m)
 {
-	uint8_t bytes[MARK_SIZE] = { 0 };
-	struct writer head = writer_over(bytes, HEAD_SIZE);
-	struct writer body = writer_over(bytes + BODY_AT, MARK_SIZE - BODY_AT);
+	/* At 0, 4, 28, ...: words, since this is done for every packet. */
+	const uint32_t seq = htobe32((uint32_t)m->number);
+	const uint64_t number = htobe64(m->number);
+	const uint64_t body[] = { htobe64(MAGIC), htobe64((uint64_t)m->run << 32 | m->tunnel),
+		number, htobe64(m->sent_ns) };
+	uint32_t half;
+	uint64_t word;
 
-	writer_be32(&head, (uint32_t)m->number);
-	writer_be64(&head, m->number);
-	writer_be64(&body, MAGIC);
-	writer_be32(&body, m->run);
-	writer_be32(&body, m->tunnel);
-	writer_be64(&body, m->number);
-	writer_be64(&body, m->sent_ns);
-	for (size_t i = 0; i < MARK_SIZE; i++)
-		at[i] = blank[i] ^ bytes[i];
+	memcpy(&half, blank, sizeof(half));
+	half ^= seq;
+	memcpy(at, &half, sizeof(half));
+	memcpy(&word, blank + sizeof(half), sizeof(word));
+	word ^= number;
+	memcpy(at + sizeof(half), &word, sizeof(word));
+	for (size_t n = 0; n < sizeof(body) / sizeof(body[0]); n++) {
+		memcpy(&word, blank + BODY_AT + n * sizeof(word), sizeof(word));
+		word ^= body[n];
+		memcpy(at + BODY_AT + n * sizeof(word), &word, sizeof(word));
+	}
 }
 
 bool

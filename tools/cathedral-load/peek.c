@@ -49,3 +49,65 @@ peek(uint8_t out[static PEEK_SIZE], const struct kmac_prefix *mask, const uint8_
 	}
 	return true;
 }
+
+/* State n of them, before it is permuted. */
+static void
+absorb(struct keccak_wide *s, size_t n, const struct kmac_prefix *mask, const uint8_t *header,
+    size_t masked)
+{
+	uint8_t block[KECCAK_RATE_256];
+	uint64_t word;
+
+	last_block(block, header, masked);
+	for (size_t i = 0; i < KECCAK_LANES; i++)
+		s->lanes[i][n] = mask->state[i];
+	for (size_t i = 0; i < KECCAK_RATE_256; i += 8) {
+		memcpy(&word, block + i, 8);
+		s->lanes[i / 8][n] ^= le64toh(word);
+	}
+}
+
+static void
+permute(struct keccak_wide *s, size_t count)
+{
+	enum keccak_way way = keccak_best_way();
+	uint64_t one[KECCAK_LANES];
+
+	if (keccak_way_width(way) >= count) {
+		keccak_permute_wide(s, count, way);
+		return;
+	}
+	for (size_t n = 0; n < count; n++) {
+		for (size_t i = 0; i < KECCAK_LANES; i++)
+			one[i] = s->lanes[i][n];
+		keccak_permute(one);
+		for (size_t i = 0; i < KECCAK_LANES; i++)
+			s->lanes[i][n] = one[i];
+	}
+}
+
+void
+peek_many(uint8_t out[][PEEK_SIZE], const struct kmac_prefix *mask, const struct iovec *packets,
+    size_t count)
+{
+	size_t most = keccak_way_width(keccak_best_way());
+	struct keccak_wide s;
+	uint64_t word;
+
+	/* What cannot be permuted at once goes in parts. */
+	for (; most > 1 && count > most; out += most, packets += most, count -= most)
+		peek_many(out, mask, packets, most);
+	for (size_t n = 0; n < count; n++)
+		absorb(&s, n, mask, packets[n].iov_base, packets[n].iov_len - SHROUD_HEADER_SIZE);
+	if (count > 0)
+		permute(&s, count);
+	for (size_t n = 0; n < count; n++) {
+		const uint8_t *packet = (const uint8_t *)packets[n].iov_base + SHROUD_HEADER_SIZE;
+
+		for (size_t i = 0; i < PEEK_SIZE; i += 8) {
+			memcpy(&word, packet + i, 8);
+			word ^= htole64(s.lanes[i / 8][n]);
+			memcpy(out[n] + i, &word, 8);
+		}
+	}
+}

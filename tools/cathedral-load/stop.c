@@ -2,15 +2,17 @@
 #include "tools/cathedral-load/stop.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
-static volatile sig_atomic_t asked;
+/* Several threads look at it. */
+static atomic_int asked;
 
 static void
 on_signal(int number)
 {
 	(void)number;
-	asked = 1;
+	atomic_store_explicit(&asked, 1, memory_order_relaxed);
 }
 
 void
@@ -25,5 +27,5 @@ stop_catch(void)
 bool
 stop_asked(void)
 {
-	return asked != 0;
+	return atomic_load_explicit(&asked, memory_order_relaxed) != 0;
 }

@@ -2,6 +2,7 @@
 #include "tools/cathedral-load/traffic.h"
 
 #include "protocol/crypto/secret.h"
+#include "protocol/wire/offer.h"
 #include "tools/cathedral-load/ends.h"
 #include "tools/cathedral-load/packets.h"
 #include "tools/cathedral-load/peek.h"
@@ -15,6 +16,16 @@
 #define SILENCE_NS (200 * NS_PER_MS) /* after which a window is opened again */
 #define LATE_NS    NS_PER_S          /* what does not come in this time is lost */
 
+/* One measurement. */
+struct measurement {
+	struct traffic *t;
+	struct pace pace;
+	uint32_t run;
+	struct spent before;
+	uint64_t begun_ns, heard_ns, written_off, written_off_ns;
+	struct traffic_result *ret;
+};
+
 struct traffic {
 	struct traffic_wish wish;
 	struct lanes *lanes;
@@ -25,15 +36,7 @@ struct traffic {
 	struct tally *tallies;     /* by tunnel */
 	uint64_t *numbers;         /* by tunnel: of the packet sent last */
 	size_t next;               /* to be sent */
-};
-
-/* One measurement. */
-struct measurement {
-	struct traffic *t;
-	struct pace pace;
-	uint32_t run;
-	uint64_t heard_ns, written_off, written_off_ns;
-	struct traffic_result *ret;
+	struct measurement now;
 };
 
 uint64_t
@@ -184,25 +187,23 @@ send_due(struct measurement *m)
 
 /* ---- receiving ---- */
 
-static bool
-read_mark(const struct traffic *t, size_t lane, struct iovec p, struct mark *ret)
-{
-	uint8_t first[PEEK_SIZE];
-
-	if (!t->wish.shroud)
-		return mark_read(ret, p.iov_base, p.iov_len);
-	return peek(first, &t->masks[lane], p.iov_base, p.iov_len) &&
-	       mark_read(ret, first, sizeof(first));
-}
-
+/* Of a packet's first bytes, without its shroud. */
 static void
-take(struct measurement *m, size_t lane, struct iovec p, uint64_t now_ns)
+take(struct measurement *m, struct iovec first, uint64_t now_ns)
 {
 	struct traffic_result *ret = m->ret;
+	struct offer_header offer;
 	struct mark mark;
 
-	if (!read_mark(m->t, lane, p, &mark) || mark.run != m->run ||
-	    mark.tunnel >= m->t->wish.tunnels) {
+	if (!mark_read(&mark, first.iov_base, first.iov_len)) {
+		if (offer_header_decode(&offer, first.iov_base, first.iov_len) &&
+		    offer.magic == MAGIC_KATEDRAL)
+			ret->answers++;
+		else
+			ret->strays++;
+		return;
+	}
+	if (mark.run != m->run || mark.tunnel >= m->t->wish.tunnels) {
 		ret->strays++;
 		return;
 	}
@@ -212,6 +213,40 @@ take(struct measurement *m, size_t lane, struct iovec p, uint64_t now_ns)
 	/* Without what its shroud may have put behind it. */
 	ret->bytes += m->t->wish.sizes[mark.tunnel % m->t->wish.size_count];
 	histogram_add(&ret->latency, now_ns > mark.sent_ns ? now_ns - mark.sent_ns : 0);
+}
+
+/* Several at a time, since their masks are made side by side. */
+static void
+take_shrouded(struct measurement *m, size_t lane, size_t count, uint64_t now_ns)
+{
+	uint8_t first[PEEK_MANY][PEEK_SIZE];
+	struct iovec some[PEEK_MANY];
+
+	for (size_t n = 0; n < count;) {
+		size_t many = 0;
+
+		for (; n < count && many < PEEK_MANY; n++) {
+			some[many] = volley_packet(m->t->volley, n);
+			if (some[many].iov_len < SHROUD_HEADER_SIZE + PEEK_SIZE)
+				m->ret->strays++;
+			else
+				many++;
+		}
+		peek_many(first, &m->t->masks[lane], some, many);
+		for (size_t i = 0; i < many; i++)
+			take(m, (struct iovec){ first[i], PEEK_SIZE }, now_ns);
+	}
+}
+
+static void
+take_all(struct measurement *m, size_t lane, size_t count, uint64_t now_ns)
+{
+	if (m->t->wish.shroud) {
+		take_shrouded(m, lane, count, now_ns);
+		return;
+	}
+	for (size_t n = 0; n < count; n++)
+		take(m, volley_packet(m->t->volley, n), now_ns);
 }
 
 static void
@@ -237,8 +272,8 @@ receive_some(struct measurement *m, uint64_t until_ns)
 		size_t n = volley_receive(t->volley, t->lanes->list[lane].fd[ready[r] % 2]);
 
 		now_ns = clock_now().mono_ns;
-		for (size_t i = 0; i < n && ready[r] % 2 == 1; i++)
-			take(m, lane, volley_packet(t->volley, i), now_ns);
+		if (ready[r] % 2 == 1)
+			take_all(m, lane, n, now_ns);
 		if (m->ret->received == before)
 			continue;
 		if (now_ns < m->pace.end_ns)
@@ -270,35 +305,6 @@ is_over(const struct measurement *m, uint64_t now_ns)
 	return m->ret->received >= m->ret->sent || now_ns > last_ns + LATE_NS;
 }
 
-static void
-finish(struct measurement *m, uint64_t begun_ns)
-{
-	struct traffic_result *ret = m->ret;
-
-	ret->run_ns = m->heard_ns - begun_ns;
-	ret->lost = ret->sent - ret->received;
-	for (uint64_t n = 0; n < m->t->wish.tunnels; n++) {
-		ret->duplicates += m->t->tallies[n].duplicates;
-		ret->reordered += m->t->tallies[n].reordered;
-	}
-}
-
-static void
-begin(struct measurement *m, uint64_t run_ns)
-{
-	struct traffic *t = m->t;
-	uint64_t now_ns = clock_now().mono_ns;
-
-	memset(m->ret, 0, sizeof(*m->ret));
-	memset(t->tallies, 0, t->wish.tunnels * sizeof(t->tallies[0]));
-	memset(t->numbers, 0, t->wish.tunnels * sizeof(t->numbers[0]));
-	m->run = (uint32_t)random_u64(t->random);
-	m->pace.start_ns = now_ns;
-	m->pace.end_ns = now_ns + run_ns;
-	m->pace.sent = 0;
-	m->heard_ns = now_ns;
-}
-
 /* When there is something to do again, if nothing comes: to send, or to give up what is lost. */
 static uint64_t
 wake_ns(const struct measurement *m, uint64_t now_ns)
@@ -308,18 +314,89 @@ wake_ns(const struct measurement *m, uint64_t now_ns)
 	return now_ns + SILENCE_NS;
 }
 
+/* ---- in turns ---- */
+
+void
+traffic_begin(struct traffic *t, struct pace pace, uint64_t run_ns, struct traffic_result *ret)
+{
+	uint64_t now_ns = clock_now().mono_ns;
+
+	memset(ret, 0, sizeof(*ret));
+	memset(t->tallies, 0, t->wish.tunnels * sizeof(t->tallies[0]));
+	memset(t->numbers, 0, t->wish.tunnels * sizeof(t->numbers[0]));
+	pace.start_ns = now_ns;
+	pace.end_ns = now_ns + run_ns;
+	pace.sent = 0;
+	t->now = (struct measurement){
+		.t = t,
+		.pace = pace,
+		.run = (uint32_t)random_u64(t->random),
+		.begun_ns = now_ns,
+		.before = spent_now(),
+		.heard_ns = now_ns,
+		.ret = ret,
+	};
+}
+
+uint64_t
+traffic_turn(void *traffic, uint64_t now_ns)
+{
+	struct measurement *m = &((struct traffic *)traffic)->now;
+	bool more = send_due(m);
+
+	receive_some(m, now_ns);
+	write_off(m, now_ns);
+	return more ? now_ns : wake_ns(m, now_ns);
+}
+
+void
+traffic_stop(struct traffic *t)
+{
+	t->now.pace.end_ns = clock_now().mono_ns;
+}
+
+struct traffic_order
+traffic_order(const struct traffic *t)
+{
+	struct traffic_order ret = { 0 };
+
+	for (uint64_t n = 0; n < t->wish.tunnels; n++) {
+		ret.missing += t->tallies[n].highest - t->tallies[n].received;
+		ret.duplicates += t->tallies[n].duplicates;
+		ret.reordered += t->tallies[n].reordered;
+		ret.unheard += t->tallies[n].received == 0;
+	}
+	return ret;
+}
+
+void
+traffic_end(struct traffic *t)
+{
+	struct measurement *m = &t->now;
+	struct traffic_result *ret = m->ret;
+	struct traffic_order order = traffic_order(t);
+
+	if (ret->received > 0 && m->heard_ns < m->pace.end_ns)
+		note_silence(m, m->pace.end_ns);
+	ret->run_ns = m->heard_ns - m->begun_ns;
+	ret->lost = ret->sent - ret->received;
+	ret->duplicates = order.duplicates;
+	ret->reordered = order.reordered;
+	ret->spent = spent_since(&m->before);
+}
+
 void
 traffic_run(struct traffic *t, struct pace pace, uint64_t run_ns, const struct traffic_aside *aside,
     struct traffic_result *ret)
 {
-	struct measurement m = { .t = t, .pace = pace, .ret = ret };
-	uint64_t cpu_ns = clock_thread_cpu_ns(), aside_ns = 0, begun_ns, now_ns;
+	struct measurement *m = &t->now;
+	uint64_t aside_ns = 0, now_ns;
 
-	begin(&m, run_ns);
-	begun_ns = now_ns = m.pace.start_ns;
-	while (!stop_asked() && !is_over(&m, now_ns)) {
-		bool more = send_due(&m);
-		uint64_t until_ns = more ? now_ns : wake_ns(&m, now_ns);
+	traffic_begin(t, pace, run_ns, ret);
+	now_ns = m->begun_ns;
+	while (!stop_asked() && !is_over(m, now_ns)) {
+		bool more = send_due(m);
+		uint64_t until_ns = more ? now_ns : wake_ns(m, now_ns);
 
 		if (aside != NULL && now_ns >= aside_ns)
 			aside_ns = aside->turn(aside->arg, now_ns);
@@ -327,16 +404,13 @@ traffic_run(struct traffic *t, struct pace pace, uint64_t run_ns, const struct t
 			until_ns = aside_ns;
 		/* When it is not to be told how long packets take, none of them needs to wake it.
 		 */
-		if (pace.rate == 0 && !more && now_ns < m.pace.end_ns) {
+		if (pace.rate == 0 && !more && now_ns < m->pace.end_ns) {
 			lanes_pause(PAUSE_NS);
 			until_ns = now_ns;
 		}
-		receive_some(&m, until_ns);
+		receive_some(m, until_ns);
 		now_ns = clock_now().mono_ns;
-		write_off(&m, now_ns);
+		write_off(m, now_ns);
 	}
-	if (ret->received > 0 && m.heard_ns < m.pace.end_ns)
-		note_silence(&m, m.pace.end_ns);
-	finish(&m, begun_ns);
-	ret->cpu_ns = clock_thread_cpu_ns() - cpu_ns;
+	traffic_end(t);
 }

@@ -38,6 +38,35 @@ histogram_add(struct histogram *h, uint64_t ns)
 	h->buckets[bucket_of(ns)]++;
 }
 
+void
+histogram_merge(struct histogram *to, const struct histogram *from)
+{
+	if (from->count == 0)
+		return;
+	if (to->count == 0 || from->min_ns < to->min_ns)
+		to->min_ns = from->min_ns;
+	if (from->max_ns > to->max_ns)
+		to->max_ns = from->max_ns;
+	to->count += from->count;
+	for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+		to->buckets[i] += from->buckets[i];
+}
+
+void
+histogram_subtract(struct histogram *h, const struct histogram *before)
+{
+	uint64_t max_ns = 0;
+
+	h->count -= before->count;
+	for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		h->buckets[i] -= before->buckets[i];
+		if (h->buckets[i] > 0)
+			max_ns = bucket_end(i);
+	}
+	if (max_ns < h->max_ns)
+		h->max_ns = max_ns;
+}
+
 uint64_t
 histogram_quantile(const struct histogram *h, double part)
 {

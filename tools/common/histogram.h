@@ -16,6 +16,12 @@ struct histogram {
 
 void histogram_add(struct histogram *h, uint64_t ns);
 
+/* All of them to those in to. */
+void histogram_merge(struct histogram *to, const struct histogram *from);
+
+/* What came since h was as before; of the longest of these only the bucket is known. */
+void histogram_subtract(struct histogram *h, const struct histogram *before);
+
 /* The time that a part (0 to 1) of all stay below or at; 0 when there are none. */
 uint64_t histogram_quantile(const struct histogram *h, double part);
 
