@@ -35,7 +35,7 @@ struct options {
 	unsigned expect; /* 1 << enum device_event_kind */
 	uint64_t duration_ns, patience_ns;
 	uint64_t silence_ns; /* worth a word when it ends */
-	double rate; /* data packets per second and direction */
+	double rate;         /* data packets per second and direction */
 	uint64_t size;
 	double max_loss, max_latency_ms, max_gap_s; /* below 0: not asked for */
 	bool echo, p2p, events, json;
