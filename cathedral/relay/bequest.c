@@ -217,7 +217,7 @@ write_budgets(struct bequest *b, uint64_t *count)
 		return true;
 	begin(b, BEQUEST_BUDGETS, RECORD_BUDGET, count);
 	b->budgets = budget_mark(budget);
-	return budget_changed(budget, since, see_budget, send_records, b);
+	return budget_changed(budget, since, see_budget, send_full, b) && send_rest(b);
 }
 
 static bool
