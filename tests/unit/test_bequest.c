@@ -339,6 +339,7 @@ test_the_order_is_looked_at(void **state)
 	struct frame end = frame_of(BEQUEST_END, 1, true);
 	struct frame replays = frame_of(BEQUEST_REPLAYS, 1, true);
 	const uint8_t zeros[32] = { 0 };
+	uint8_t far[32];
 
 	expect_refusal(&heir, &tunnels, "begins without its head");
 	write_more(f);
@@ -349,8 +350,9 @@ test_the_order_is_looked_at(void **state)
 	tunnels.body = zeros;
 	tunnels.len = 1;
 	expect_refusal(&heir, &tunnels, "one of its tunnels is wrong");
-	replays.body = zeros;
-	replays.len = 32;
+	memset(far, 0xff, sizeof(far));
+	replays.body = far; /* of a domain, and for ever */
+	replays.len = sizeof(far);
 	expect_refusal(&heir, &replays, "one of its replays is wrong");
 	end.body = zeros;
 	end.len = 8;
