@@ -386,6 +386,7 @@ serve(struct cathedral *c)
 	}
 	notify_stopping();
 	crew_pause(c->crew);
+	atomic_store(&c->site->draining, false); /* whoever ends it in order has drained it */
 	succession_save(c->succession);
 }
 

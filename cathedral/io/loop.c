@@ -238,6 +238,7 @@ fill_overview(struct loop *l)
 		.version = l->options.version,
 		.started = clock_now(),
 		.listener_count = site->options.listener_count,
+		.draining = &l->world.site->draining,
 		.publish = site->publish,
 		.tunnels = site->tunnels,
 		.liturgies = site->liturgies,

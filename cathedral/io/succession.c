@@ -177,6 +177,8 @@ succession_take(struct succession *s, struct site *site, struct fault *why)
 	}
 	if (t == NULL || result == TAKER_ORPHAN)
 		read_state(s, site);
+	if (atomic_load(&site->draining))
+		log_info("draining, as the one before was: cathedralctl undrain ends it");
 	if (result != TAKER_NOT)
 		budgets_begin(&s->budgets, clock_now());
 	return result;

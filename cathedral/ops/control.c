@@ -116,6 +116,38 @@ run_loglevel(const struct control *c, const char *word)
 	return json_pack("{s:s}", "log_level", log_level_name(level));
 }
 
+static json_t *
+set_draining(const struct control *c, bool on)
+{
+	const struct overview *o = c->options.overview;
+
+	if (atomic_exchange(o->draining, on) != on)
+		log_info(on ? "draining: devices are told of other cathedrals first"
+			    : "draining no more");
+	return report_drain(o, clock_now());
+}
+
+static json_t *
+run_drain(const struct control *c, const char *word)
+{
+	(void)word;
+	return set_draining(c, true);
+}
+
+static json_t *
+run_undrain(const struct control *c, const char *word)
+{
+	(void)word;
+	return set_draining(c, false);
+}
+
+static json_t *
+run_drained(const struct control *c, const char *word)
+{
+	(void)word;
+	return report_drain(c->options.overview, clock_now());
+}
+
 static const struct verb {
 	const char *name;
 	int min, max; /* words behind it */
@@ -130,6 +162,9 @@ static const struct verb {
 	{ "flock", 1, 1, run_flock },
 	{ "reload", 0, 0, run_reload },
 	{ "loglevel", 1, 1, run_loglevel },
+	{ "drain", 0, 0, run_drain },
+	{ "undrain", 0, 0, run_undrain },
+	{ "drained", 0, 0, run_drained },
 };
 
 /* line is cut up in place. */

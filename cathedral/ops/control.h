@@ -4,7 +4,8 @@
  * JSON document and is closed.  A document {"error": "..."} says why there is no other.
  *
  *     status | federation | counters | tunnels [FLOCK] | liturgies [FLOCK]
- *     flocks [AFTER] | flock FLOCK | reload | loglevel LEVEL
+ *     flocks [AFTER] | flock FLOCK | reload | loglevel LEVEL | drain | undrain
+ *     drained
  */
 #ifndef CATHEDRAL_OPS_CONTROL_H
 #define CATHEDRAL_OPS_CONTROL_H

@@ -213,6 +213,8 @@ metrics_write(struct evbuffer *to, const struct overview *o, struct instant now)
 	gauge(
 	    to, "start_time_seconds", "Unix time when it was started", (uint64_t)o->started.wall_s);
 	gauge(to, "workers", "threads that relay", o->workers);
+	gauge(to, "draining", "1 when devices are told of other cathedrals first",
+	    overview_draining(o));
 	write_verdicts(to, o, &sum);
 	write_counters(to, o, &sum);
 	write_tables(to, o);

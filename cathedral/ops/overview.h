@@ -15,6 +15,7 @@
 #include "cathedral/state/stats.h"
 #include "cathedral/state/tunnels.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -61,6 +62,7 @@ struct overview {
 	size_t listener_count;
 	struct overview_listener listeners[OVERVIEW_LISTENERS_MAX];
 
+	_Atomic bool *draining; /* the site's, for whoever asks for it to be changed; or NULL */
 	struct publish *publish;
 	struct tunnels *tunnels;
 	struct liturgies *liturgies;
@@ -77,6 +79,12 @@ struct overview {
 	const struct overview_reload *reload;
 	const struct overview_succession *succession; /* or NULL */
 };
+
+static inline bool
+overview_draining(const struct overview *o)
+{
+	return o->draining != NULL && atomic_load(o->draining);
+}
 
 /* workers, scanner, main */
 static inline unsigned

@@ -195,6 +195,7 @@ report_status(const struct overview *o, struct instant now)
 	    json_integer(o->started.wall_s), "uptime", json_count(up_s), "workers",
 	    (int)o->workers);
 
+	json_object_set_new(doc, "draining", json_boolean(overview_draining(o)));
 	json_object_set_new(doc, "cipher", json_string(aead_backend_name()));
 	json_object_set_new(doc, "masks", json_string(keccak_way_name(keccak_best_way())));
 	json_object_set_new(doc, "listeners", listeners(o));

@@ -23,6 +23,9 @@ json_t *report_text(const char *text);
 json_t *report_hex(int digits, uint64_t value);
 
 json_t *report_status(const struct overview *o, struct instant now);
+/* Whether it drains, and so many tunnels and liturgies of devices here were heard of lately. */
+json_t *report_drain(const struct overview *o, struct instant now);
+
 json_t *report_federation(const struct overview *o, struct instant now);
 json_t *report_counters(const struct overview *o);
 

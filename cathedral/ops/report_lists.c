@@ -179,3 +179,42 @@ report_liturgies(const struct overview *o, const struct flock_id *flock, struct 
 		json_array_append_new(list, json_liturgy(&c, &entries[i]));
 	return finish(&c, "liturgies", list);
 }
+
+/* ---- who is still here ---- */
+
+/* Devices speak every five seconds: who was silent for three times that has gone. */
+#define HERE_NS (15 * NS_PER_S)
+
+struct presence {
+	uint64_t now_ns;
+	json_int_t tunnels, liturgies;
+};
+
+static bool
+count_tunnel(const struct tunnel *t, void *arg)
+{
+	struct presence *p = arg;
+
+	p->tunnels += !t->federated && p->now_ns < t->seen_ns + HERE_NS;
+	return true;
+}
+
+static bool
+count_liturgy(const struct liturgy_entry *l, void *arg)
+{
+	struct presence *p = arg;
+
+	p->liturgies += !l->federated && p->now_ns < l->seen_ns + HERE_NS;
+	return true;
+}
+
+json_t *
+report_drain(const struct overview *o, struct instant now)
+{
+	struct presence p = { .now_ns = now.mono_ns };
+
+	tunnels_each(o->tunnels, count_tunnel, &p);
+	liturgies_each(o->liturgies, count_liturgy, &p);
+	return json_pack("{s:b, s:I, s:I}", "draining", (int)overview_draining(o), "tunnels",
+	    p.tunnels, "liturgies", p.liturgies);
+}

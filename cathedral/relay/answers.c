@@ -105,10 +105,12 @@ answer_remembrance(struct pipeline *p, const struct recipient *to)
 {
 	const struct listener *l = &p->site->options.listeners[to->listener];
 	struct offer o = { .type = OFFER_REMEMBRANCE, .timestamp = (uint64_t)p->now.wall_s };
+	bool draining = atomic_load_explicit(&p->site->draining, memory_order_relaxed);
 	size_t count;
 	const struct registry_peer *peers = registry_peers(p->registry, &count);
 
-	remember(&o.remembrance, &l->advertised, l->advertised.port);
+	if (!draining)
+		remember(&o.remembrance, &l->advertised, l->advertised.port);
 	for (unsigned rank = 0; rank < RANKS; rank++) {
 		for (size_t n = 0; n < count; n++) {
 			if (!peers[n].draining && rank_of(&peers[n], p->now.mono_ns) == rank)
@@ -116,6 +118,9 @@ answer_remembrance(struct pipeline *p, const struct recipient *to)
 				    peer_port(p, &peers[n], l->shrouded));
 		}
 	}
+	/* Where it is no device has to go; but who is told of nobody else goes on here. */
+	if (draining)
+		remember(&o.remembrance, &l->advertised, l->advertised.port);
 	answer_send(p, to, &o);
 	stats_add(&p->stats->remembrances, 1);
 }

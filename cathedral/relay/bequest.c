@@ -199,6 +199,12 @@ write_replays(struct bequest *b, uint64_t *count)
 	return replay_changed(b->site->replay, since, see_replay, send_full, b) && send_rest(b);
 }
 
+static bool
+write_draining(struct bequest *b)
+{
+	return !atomic_load(&b->site->draining) || put(b, BEQUEST_DRAINING, false, 0);
+}
+
 static void
 see_budget(const struct budget_record *r, void *arg)
 {
@@ -248,7 +254,8 @@ bequest_write(struct bequest *b, struct instant now, struct bequest_counts *coun
 {
 	return put_head(b, now) && write_budgets(b, &counts->budgets) &&
 	       (b->scope == BEQUEST_MONTHS ||
-		   (write_replays(b, &counts->replays) && write_tables(b, counts)));
+		   (write_draining(b) && write_replays(b, &counts->replays) &&
+		       write_tables(b, counts)));
 }
 
 bool

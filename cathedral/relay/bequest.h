@@ -19,13 +19,14 @@
 /* Frames of a bequest; kinds from BEQUEST_KINDS on are somebody else's. */
 enum bequest_kind {
 	BEQUEST_HEAD = 1,  /* whose, when, and what its listeners are: first of all */
-	BEQUEST_TUNNELS,   /* needed, as all but the next two */
+	BEQUEST_TUNNELS,   /* needed, as all but the next two and those behind the end */
 	BEQUEST_LITURGIES, /* come again with the devices' next ones */
 	BEQUEST_IDENTITIES,
 	BEQUEST_REPLAY_KEY, /* before the first of the next */
 	BEQUEST_REPLAYS,
-	BEQUEST_END,     /* of a file: how many frames there were */
-	BEQUEST_BUDGETS, /* who does not know them counts from zero, and serves */
+	BEQUEST_END,      /* of a file: how many frames there were */
+	BEQUEST_BUDGETS,  /* who does not know them counts from zero, and serves */
+	BEQUEST_DRAINING, /* nothing more: that it is; without, it is not */
 	BEQUEST_KINDS = 256
 };
 

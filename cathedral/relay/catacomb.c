@@ -171,6 +171,7 @@ hear_liturgy(struct pipeline *p, const struct packet *pkt, const struct opened *
 		.flock = o->header.flock_src,
 		.device = o->party.device->id,
 		.liturgy = &o->offer.liturgy,
+		.said_s = o->offer.timestamp,
 		.from = pkt->from,
 		.listener = 0,
 		.federated = true,

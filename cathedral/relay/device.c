@@ -142,6 +142,7 @@ device_liturgy(struct pipeline *p, const struct packet *pkt, const struct opened
 		.flock = o->header.flock_src,
 		.device = o->party.device->id,
 		.liturgy = &o->offer.liturgy,
+		.said_s = o->offer.timestamp,
 		.from = pkt->from,
 		.listener = pkt->listener,
 		.now_ns = p->now.mono_ns,

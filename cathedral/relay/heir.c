@@ -223,6 +223,9 @@ take_known(struct heir *h, const struct frame *f, struct instant now, struct fau
 		return take_key(h, &c) || fault_set(why, "the key of its replays is wrong");
 	case BEQUEST_END:
 		return take_end(h, &c) || fault_set(why, "something of it is missing");
+	case BEQUEST_DRAINING:
+		atomic_store(&h->site->draining, true);
+		return true;
 	case BEQUEST_TUNNELS:
 	case BEQUEST_LITURGIES:
 	case BEQUEST_IDENTITIES:
@@ -239,7 +242,7 @@ bool
 heir_take(struct heir *h, const struct frame *f, struct instant now, struct fault *why)
 {
 	bool known =
-	    f->kind >= BEQUEST_HEAD && f->kind <= BEQUEST_BUDGETS && f->version == BEQUEST_VERSION;
+	    f->kind >= BEQUEST_HEAD && f->kind <= BEQUEST_DRAINING && f->version == BEQUEST_VERSION;
 
 	h->frames += f->kind != BEQUEST_END;
 	if (!known && f->needed)
@@ -250,7 +253,8 @@ heir_take(struct heir *h, const struct frame *f, struct instant now, struct faul
 		h->skipped++;
 		return true;
 	}
-	if (h->scope == BEQUEST_MONTHS && f->kind >= BEQUEST_TUNNELS && f->kind < BEQUEST_END)
+	if (h->scope == BEQUEST_MONTHS && f->kind != BEQUEST_HEAD && f->kind != BEQUEST_BUDGETS &&
+	    f->kind != BEQUEST_END)
 		return fault_set(why, "it is not about budgets");
 	if (!h->begun && f->kind != BEQUEST_HEAD)
 		return fault_set(why, "begins without its head");

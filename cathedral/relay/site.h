@@ -55,7 +55,8 @@ struct site_options {
 
 struct site {
 	struct site_options options;
-	uint64_t instance; /* of this cathedral, in its letters; not 0 */
+	uint64_t instance;     /* of this cathedral, in its letters; not 0 */
+	_Atomic bool draining; /* it is to be left: devices are told of the others first */
 	struct publish *publish;
 	struct tunnels *tunnels;
 	struct liturgies *liturgies;

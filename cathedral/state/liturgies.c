@@ -176,10 +176,18 @@ is_news(const struct entry *e, bool created, const struct liturgy_heard *h)
 	       memcmp(peers, e->peers, sizeof(peers)) != 0;
 }
 
+/* As for infos (relay/info.c): only as long as it may still be fresh. */
+static bool
+is_overtaken(const struct entry *e, const struct liturgy_heard *h)
+{
+	return h->said_s < e->said_s && h->now_ns < e->seen_ns + 2 * OFFER_WINDOW_S * NS_PER_S;
+}
+
 static void
 entry_store(struct entry *e, const struct liturgy_heard *h)
 {
 	e->seen_ns = h->now_ns;
+	e->said_s = h->said_s;
 	e->group = h->liturgy->group;
 	e->hidden = h->liturgy->hidden != 0;
 	e->listener = h->listener;
@@ -223,6 +231,8 @@ hear_locked(struct liturgies *l, struct table_shard *s, const struct liturgy_hea
 		e = liturgies_entry_of(l, s, &key, h->device, h->now_ns, &ret->quota);
 	if (e == NULL)
 		return false;
+	if (is_overtaken(e, h))
+		return true;
 	entry_hear(e, e->seen_ns == 0, h, ret);
 	table_touch(s, e);
 	bit_set(index->present[kind], key.number);

@@ -22,6 +22,7 @@ struct liturgy_heard {
 	struct flock_id flock; /* with its domain */
 	struct device_id device;
 	const struct liturgy *liturgy;
+	uint64_t said_s; /* when the device made it, by its own clock */
 	struct endpoint from;
 	uint8_t listener;
 	bool federated; /* told by another cathedral: from is its address */
@@ -61,7 +62,10 @@ struct liturgies;
 struct liturgies *liturgies_create(size_t capacity, struct random *r);
 void liturgies_destroy(struct liturgies *l);
 
-/* Records it and says what follows; false when there is no room for a new entry, or its quota. */
+/*
+ * Records it and says what follows: nothing when the device has said something else since, which
+ * overtook it on the way.  False when there is no room for a new entry, or its quota.
+ */
 bool liturgies_hear(
     struct liturgies *l, const struct liturgy_heard *heard, struct liturgy_outcome *ret);
 

@@ -33,6 +33,7 @@ struct entry {
 			uint8_t listener;
 			bool hidden, federated;
 			struct endpoint at;
+			uint64_t said_s;   /* by the device's clock; 0: not known */
 			uint64_t peers[4]; /* KEK numbers it names */
 		};
 		uint64_t present[2][4]; /* the index: KEK numbers by kind */

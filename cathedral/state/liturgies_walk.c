@@ -129,6 +129,7 @@ restore_locked(
 	if (e->seen_ns > was->seen_ns)
 		return true;
 	e->seen_ns = was->seen_ns;
+	e->said_s = 0; /* not handed over: the next one counts */
 	e->answered_ns = was->answered_ns;
 	e->rhythm = was->rhythm;
 	e->remembered_ns = was->remembered_ns;

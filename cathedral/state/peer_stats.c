@@ -90,6 +90,8 @@ peer_heard_letter(struct peer_stats *p, uint64_t instance, uint64_t now_ns)
 	uint64_t before = atomic_exchange_explicit(&p->instance, instance, memory_order_relaxed);
 
 	heard(p, now_ns);
+	if (get(&p->letter_ns) == 0)
+		set(&p->greet_ns, 0);
 	set(&p->letter_ns, now_ns);
 	if (before == instance)
 		return;
@@ -105,16 +107,34 @@ peer_heard_hello(struct peer_stats *p, uint32_t asked, uint64_t now_ns)
 		peer_missed(p, now_ns);
 }
 
+/* It is there, and writes no letters.  Were it one of ours, it would have said hello itself. */
+static bool
+is_plain(const struct peer_stats *p, uint64_t now_ns)
+{
+	uint64_t heard_ns = get(&p->heard_ns);
+
+	return get(&p->letter_ns) == 0 && heard_ns != 0 && now_ns < heard_ns + PEER_SILENCE_NS;
+}
+
+static uint64_t
+hello_period_ns(const struct peer_stats *p, uint32_t hurries, uint64_t now_ns)
+{
+	bool missed = get(&p->instance) != 0 && now_ns >= get(&p->heard_ns) + PEER_SILENCE_NS;
+
+	if (hurries > 0 || missed)
+		return PEER_HURRY_NS;
+	return is_plain(p, now_ns) ? PEER_PLAIN_NS : PEER_HELLO_NS;
+}
+
 bool
 peer_greet(struct peer_stats *p, uint64_t now_ns)
 {
 	uint32_t hurries = atomic_load_explicit(&p->hurries, memory_order_relaxed);
-	bool missed = get(&p->instance) != 0 && now_ns >= get(&p->heard_ns) + PEER_SILENCE_NS;
 
 	if (now_ns < get(&p->greet_ns))
 		return false;
 	if (hurries > 0)
 		atomic_store_explicit(&p->hurries, hurries - 1, memory_order_relaxed);
-	set(&p->greet_ns, now_ns + (hurries > 0 || missed ? PEER_HURRY_NS : PEER_HELLO_NS));
+	set(&p->greet_ns, now_ns + hello_period_ns(p, hurries, now_ns));
 	return true;
 }

@@ -20,12 +20,13 @@
 #define PEER_LATE_NS (25 * NS_PER_S)
 
 /*
- * Hellos go out this often, and faster when there is something to ask; without a letter for so long
- * the other reads none any more.  When it sends as those do who know none, and has written none for
- * a shorter time, that is enough.
+ * Hellos go out this often, and faster when there is something to ask; seldom to one that sends as
+ * those do who know none.  Without a letter for so long the other reads none any more.  When it
+ * sends as those do who know none, and has written none for a shorter time, that is enough.
  */
 #define PEER_HELLO_NS   (4 * NS_PER_S)
 #define PEER_HURRY_NS   NS_PER_S
+#define PEER_PLAIN_NS   (60 * NS_PER_S)
 #define PEER_HURRIES    5
 #define PEER_SPEAKS_NS  (30 * NS_PER_S)
 #define PEER_OVERDUE_NS (9 * NS_PER_S)

@@ -50,13 +50,14 @@ shards_init(struct table *t)
 {
 	size_t bucket_bytes = whole_lines(((size_t)t->bucket_mask + 1) * sizeof(uint32_t));
 	size_t slot_bytes = whole_lines(((size_t)t->shard_slots + 1) * t->stride);
-	size_t mark_bytes = whole_lines(((size_t)t->shard_slots + 1) * sizeof(uint32_t));
+	size_t mark_rows = t->shard_slots / MARKS_TOGETHER + 1;
+	size_t mark_bytes = mark_rows * t->shard_count * MARKS_TOGETHER * sizeof(uint32_t);
 	size_t flock_bytes = 0;
 	uint8_t *at;
 
 	if (t->links_at > 0)
 		flock_bytes = whole_lines(((size_t)t->flock_mask + 1) * sizeof(uint32_t));
-	t->map_size = t->shard_count * (bucket_bytes + flock_bytes + mark_bytes + slot_bytes);
+	t->map_size = mark_bytes + t->shard_count * (bucket_bytes + flock_bytes + slot_bytes);
 	at = mmap(NULL, t->map_size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
@@ -65,6 +66,8 @@ shards_init(struct table *t)
 	 */
 	(void)madvise(at, t->map_size, MADV_NOHUGEPAGE);
 	t->map = at;
+	t->marks = (uint32_t *)(void *)at;
+	at += mark_bytes;
 	for (unsigned n = 0; n < t->shard_count; n++) {
 		struct table_shard *s = &t->shards[n];
 
@@ -73,9 +76,8 @@ shards_init(struct table *t)
 		s->buckets = (uint32_t *)(void *)at;
 		if (flock_bytes > 0)
 			s->flocks = (uint32_t *)(void *)(at + bucket_bytes);
-		s->touched = (uint32_t *)(void *)(at + bucket_bytes + flock_bytes);
-		s->slots = at + bucket_bytes + flock_bytes + mark_bytes;
-		at += bucket_bytes + flock_bytes + mark_bytes + slot_bytes;
+		s->slots = at + bucket_bytes + flock_bytes;
+		at += bucket_bytes + flock_bytes + slot_bytes;
 	}
 	return true;
 }
@@ -226,7 +228,7 @@ static void
 touch(struct table_shard *s, uint32_t n)
 {
 	s->newest = atomic_load_explicit(&s->table->mark, memory_order_relaxed);
-	s->touched[n] = s->newest;
+	*touched_at(s, n) = s->newest;
 }
 
 void *
@@ -261,7 +263,7 @@ table_remove(struct table_shard *s, void *entry)
 	while (*link != n)
 		link = &slot_at(s, *link)->next;
 	*link = slot->next;
-	s->touched[n] = 0;
+	*touched_at(s, n) = 0;
 	slot->next = s->free_first;
 	s->free_first = n;
 	s->live--;

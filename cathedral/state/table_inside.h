@@ -18,10 +18,9 @@ struct table_shard {
 	_Alignas(64) pthread_mutex_t lock;
 	struct table *table;
 	uint32_t *buckets;
-	uint32_t *flocks;  /* heads of the chains of flocks; or NULL */
-	uint8_t *slots;    /* slot n at n * stride; slot 0 is not used */
-	uint32_t *touched; /* of slot n: 0, nothing lives there; else the mark at its last change */
-	uint32_t used;     /* slots ever handed out */
+	uint32_t *flocks;    /* heads of the chains of flocks; or NULL */
+	uint8_t *slots;      /* slot n at n * stride; slot 0 is not used */
+	uint32_t used;       /* slots ever handed out */
 	uint32_t free_first; /* chain of slots given back */
 	uint32_t live;
 	uint32_t newest; /* mark of the last change of any entry */
@@ -37,6 +36,7 @@ struct table {
 	unsigned shard_count;
 	struct hash_key hash;
 	_Atomic uint32_t mark; /* 1 at first */
+	uint32_t *marks;       /* see touched_at() */
 	size_t map_size;
 	uint8_t *map;
 	struct table_shard shards[];
@@ -65,6 +65,23 @@ static inline void *
 slot_entry(struct slot *slot)
 {
 	return slot + 1;
+}
+
+/*
+ * Of slot n: 0, nothing lives there; else the table's mark when it last changed.  A few lines of
+ * one shard, the same of the next, and so on: close together for who looks for what changed, and
+ * not a page for each shard while there are few entries.
+ */
+#define MARKS_TOGETHER 64
+
+static inline uint32_t *
+touched_at(const struct table_shard *s, uint32_t n)
+{
+	const struct table *t = s->table;
+	size_t shard = (size_t)(s - t->shards);
+	size_t row = (size_t)(n / MARKS_TOGETHER) * t->shard_count + shard;
+
+	return &t->marks[row * MARKS_TOGETHER + n % MARKS_TOGETHER];
 }
 
 static inline uint32_t

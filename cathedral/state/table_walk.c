@@ -13,7 +13,7 @@ visit_slots(struct table_shard *s, uint32_t first, size_t count, table_gone *gon
 	for (uint32_t n = first; count > 0 && n <= s->used; n++, count--) {
 		void *entry = slot_entry(slot_at(s, n));
 
-		if (s->touched[n] != 0 && gone(entry, arg)) {
+		if (*touched_at(s, n) != 0 && gone(entry, arg)) {
 			table_remove(s, entry);
 			removed++;
 		}
@@ -87,7 +87,9 @@ see_part(struct table_shard *s, uint32_t first, uint32_t since, table_see *see, 
 	if (s->newest < since)
 		return 0;
 	for (; n <= s->used && n - first < PART_PASSED && seen < PART_SEEN; n++) {
-		if (s->touched[n] != 0 && s->touched[n] >= since) {
+		uint32_t touched = *touched_at(s, n);
+
+		if (touched != 0 && touched >= since) {
 			see(slot_entry(slot_at(s, n)), arg);
 			seen++;
 		}

@@ -130,7 +130,7 @@ handle_heartbeat(const struct call *c)
 		FIELD_UINT_INTO("load", &beat.load, 0, LOAD_MAX),
 		FIELD_TEXT_INTO("database", database),
 		FIELD_UINT_INTO("change", &beat.change, 0, INT64_MAX, .given = &beat.says_change),
-		FIELD_END };
+		FIELD_FLAG_INTO("draining", &beat.leaving), FIELD_END };
 	struct cathedral_row row;
 	enum store_result result;
 	uint64_t change = 0;

@@ -251,10 +251,11 @@ cathedral_see(void *arg, const struct cathedral_row *c)
 	json_t *nat = c->nat_port != 0 ? json_integer(c->nat_port) : json_null();
 	struct fleet *f = arg;
 
-	f->whole = json_array_append_new(f->rows,
-		       json_pack("{s:s, s:s, s:s, s:i, s:o, s:b, s:b}", "name", c->name, "region",
-			   c->region, "address", c->address, "port", (int)c->port, "nat_port", nat,
-			   "shroud", (int)c->shroud, "draining", (int)c->draining)) == 0;
+	f->whole =
+	    json_array_append_new(f->rows,
+		json_pack("{s:s, s:s, s:s, s:i, s:o, s:b, s:b}", "name", c->name, "region",
+		    c->region, "address", c->address, "port", (int)c->port, "nat_port", nat,
+		    "shroud", (int)c->shroud, "draining", (int)(c->draining || c->leaving))) == 0;
 	return f->whole;
 }
 

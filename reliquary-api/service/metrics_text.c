@@ -115,7 +115,8 @@ write_fleet(FILE *to, const struct metrics_fleet *f)
 	for (size_t n = 0; n < f->count; n++) {
 		struct cathedral_row c = f->rows[n];
 
-		c.draining = false; /* which its operator knows, and which says nothing of it */
+		/* Which its operator knows, and which says nothing of it. */
+		c.draining = c.leaving = false;
 		fprintf(to, "reliquary_api_cathedral_healthy{cathedral=\"%s\"} %d\n", c.name,
 		    cathedral_state(&c, f->now) == CATHEDRAL_HEALTHY);
 	}

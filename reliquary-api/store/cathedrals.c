@@ -13,9 +13,13 @@
 /* How many changes there were since its own. */
 #define CATHEDRAL_BEHIND "max((SELECT value FROM counters WHERE name = 'changes') - change, 0)"
 
+/* It is there while a cathedral wants to be left: a wish of its own beside its operator's. */
+#define LEAVING "'draining ' || "
+
 #define CATHEDRAL_COLUMNS                                                                          \
 	"name, region, address, port, nat_port, shroud, draining, created, coalesce(seen, 0),"     \
-	" version, load, change, " CATHEDRAL_BEHIND ", coalesce(due, 0), coalesce(due_since, 0)"
+	" version, load, change, " CATHEDRAL_BEHIND ", coalesce(due, 0), coalesce(due_since, 0),"  \
+	" EXISTS (SELECT 1 FROM facts WHERE facts.name = " LEAVING "cathedrals.name)"
 
 static bool
 is_behind(const struct cathedral_row *c, int64_t now)
@@ -26,7 +30,7 @@ is_behind(const struct cathedral_row *c, int64_t now)
 enum cathedral_state
 cathedral_state(const struct cathedral_row *c, int64_t now)
 {
-	if (c->draining)
+	if (c->draining || c->leaving)
 		return CATHEDRAL_DRAINING;
 	if (c->seen == 0)
 		return CATHEDRAL_NEW;
@@ -69,6 +73,7 @@ column_cathedral(struct query *q, struct cathedral_row *ret)
 		.behind = (uint64_t)column_int(q, 12),
 		.due = (uint64_t)column_int(q, 13),
 		.due_since = column_int(q, 14),
+		.leaving = column_int(q, 15) != 0,
 	};
 	return column_text(q, 0, ret->name, sizeof(ret->name)) &&
 	       column_text(q, 1, ret->region, sizeof(ret->region)) &&
@@ -156,6 +161,21 @@ cathedral_set_token(struct session *s, const char *name, const struct hash32 *to
 	return query_run(&q);
 }
 
+/* Notes its own wish, which others have to hear of if it is a new one. */
+static enum store_result
+set_leaving(struct session *s, const char *name, bool leaving, int64_t now)
+{
+	static const char add[] = "INSERT INTO facts (name, value) VALUES (" LEAVING "?1, '')"
+				  " ON CONFLICT (name) DO NOTHING";
+	static const char end[] = "DELETE FROM facts WHERE name = " LEAVING "?1";
+	struct query q = query_begin(s, leaving ? add : end);
+	enum store_result result;
+
+	query_text(&q, name);
+	result = fleet_change(&q, now);
+	return result == STORE_NONE ? STORE_OK : result;
+}
+
 enum store_result
 cathedral_remove(struct session *s, const char *name, int64_t now)
 {
@@ -167,7 +187,10 @@ cathedral_remove(struct session *s, const char *name, int64_t now)
 		return result;
 	q = query_begin(s, sql);
 	query_text(&q, name);
-	return whole_end(s, fleet_change(&q, now));
+	result = fleet_change(&q, now);
+	if (result == STORE_OK)
+		result = set_leaving(s, name, false, now);
+	return whole_end(s, result);
 }
 
 enum store_result
@@ -196,11 +219,11 @@ cathedral_by_token(struct session *s, const struct hash32 *token_hash, struct ca
 }
 
 /*
- * Nothing of it is news to other cathedrals: so it is no change.  What is due is the last change at
- * the time of a heartbeat; when one says that it is reached, the last one of that time is.
+ * What is due is the last change at the time of a heartbeat; when one says that it is reached, the
+ * last one of that time is.
  */
-enum store_result
-cathedral_heartbeat(struct session *s, const struct heartbeat *h, int64_t now)
+static enum store_result
+note_heartbeat(struct session *s, const struct heartbeat *h, int64_t now)
 {
 	static const char sql[] =
 	    "UPDATE cathedrals SET version = ?2, load = ?3, seen = ?4, change = ?5,"
@@ -220,6 +243,20 @@ cathedral_heartbeat(struct session *s, const struct heartbeat *h, int64_t now)
 	else
 		query_null(&q);
 	return query_run(&q);
+}
+
+/* Nothing of it is news to other cathedrals, so it is no change, but that it is to be left. */
+enum store_result
+cathedral_heartbeat(struct session *s, const struct heartbeat *h, int64_t now)
+{
+	enum store_result result = whole_begin(s);
+
+	if (result != STORE_OK)
+		return result;
+	result = note_heartbeat(s, h, now);
+	if (result == STORE_OK)
+		result = set_leaving(s, h->name, h->leaving, now);
+	return whole_end(s, result);
 }
 
 struct choice {

@@ -20,7 +20,7 @@ enum cathedral_state {
 	CATHEDRAL_HEALTHY,
 	CATHEDRAL_LATE,
 	CATHEDRAL_GONE,
-	CATHEDRAL_DRAINING, /* as its operator wants it */
+	CATHEDRAL_DRAINING, /* as its operator wants it, here or there */
 };
 
 #define CATHEDRAL_LATE_S 60
@@ -32,7 +32,8 @@ struct cathedral_row {
 	char address[CATHEDRAL_ADDRESS];
 	uint16_t port, nat_port;
 	bool shroud;
-	bool draining;
+	bool draining; /* so its operator told the service */
+	bool leaving;  /* so its operator told the cathedral, and its heartbeats say */
 	int64_t created;
 	int64_t seen; /* 0: never */
 	char version[CATHEDRAL_VERSION];
@@ -68,6 +69,7 @@ struct heartbeat {
 	uint64_t load;
 	bool says_change;
 	uint64_t change;
+	bool leaving;
 };
 
 enum store_result cathedral_heartbeat(struct session *s, const struct heartbeat *h, int64_t now);

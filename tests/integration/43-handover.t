@@ -10,7 +10,7 @@ HANDOVERS=${HANDOVERS:-5}
 TEST_LIMIT=$((180 + 3 * HANDOVERS))
 export TEST_LIMIT
 . "$(dirname "$0")/lib.sh"
-plan 38
+plan 41
 
 net_up a b hub
 wire a 10.0.1.2 hub 10.0.1.1
@@ -108,8 +108,11 @@ is "$(ask hub status | jq -c '[.workers, [.listeners[].address]]')" \
 [ ! -e "$RUN/hub.pid" ]
 is "$? $(cat "$RUN/other.pid")" "0 ${PIDS[hub]}" "its pidfile is its own, the one before is gone"
 make_conf hub "$shrouded" "$clear" "workers 2" "state $RUN/hub.state" "state_interval 1"
+ask hub drain >/dev/null
 next
 ok $? "one with more workers takes over, too"
+is "$(ask hub undrain | jq -c .draining) $(grep -c 'draining, as the one before was' hub.log)" \
+	"false 1" "what was to be left still is"
 load_ends "other configurations"
 is "$(ask hub status | jq -c '[.workers, (.listeners | length)]')" '[2,2]' \
 	"and has as many workers as there were sockets at first"
@@ -183,6 +186,7 @@ start_end a a b --cathedral 192.0.2.1:4500 --rate 50
 start_end b b a --cathedral 192.0.2.1:4500 --rate 50
 wait_for 12 hears a-b && wait_for 12 hears b-a
 ok $? "devices hear each other"
+ask hub drain >/dev/null
 sleep 1.2
 is "$(stat -c %a "$RUN/hub.state")" 600 "the state file is for its user alone"
 kill -s KILL "${PIDS[hub]}"
@@ -191,9 +195,11 @@ start_cathedral hub hub
 wait_for 5 loads 20
 between "$WAITED_MS" 0 2500 "killed and started again, it relays before anybody registers"
 like "$(cat hub.log)" 'known from before: [1-9][0-9]* tunnels' "by what was known before"
+is "$(ask hub status | jq .draining)" true "and is to be left, as before"
 stop hub
 is "$STATUS" 0 "it ends"
 start_cathedral hub hub
+is "$(ask hub status | jq .draining)" false "whoever ends it in order has drained it"
 wait_for 5 loads 20
 between "$WAITED_MS" 0 2500 "ended and started again, too"
 stop hub

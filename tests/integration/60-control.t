@@ -5,7 +5,7 @@
 #
 #   a 10.0.1.2 ---- 10.0.1.1 hub 192.0.2.1:4500; it federates with 192.0.2.9, which is not there
 . "$(dirname "$0")/lib.sh"
-plan 67
+plan 75
 
 net_up a hub
 wire a 10.0.1.2 hub 10.0.1.1
@@ -145,6 +145,23 @@ like "$CTL $SAID" '^1 cathedralctl: loglevel: not a log level' "a wrong level is
 ctl --json loglevel info
 json .log_level info "and back"
 
+# --- leaving ---
+
+ctl drained
+is "$CTL $SAID" "0 not draining; of devices here: 3 tunnel ends, 1 liturgies" "who is here"
+ctl drain
+is "$CTL $SAID" "0 draining; of devices here: 3 tunnel ends, 1 liturgies" "drain"
+ctl --json status
+json .draining true "it says so"
+ctl drain --wait 1
+is "$CTL $SAID" "3 draining; of devices here: 3 tunnel ends, 1 liturgies" "they do not go at once"
+ctl undrain
+is "$CTL $SAID" "0 not draining; of devices here: 3 tunnel ends, 1 liturgies" "undrain"
+ctl --wait 1 undrain
+like "$CTL $SAID" '^2 cathedralctl: --wait goes with drain' "there is nothing to wait for"
+ctl drain -w soon
+like "$CTL $SAID" '^2 cathedralctl: --wait soon: expected a number up to 86400' "not a time"
+
 # --- wrong use ---
 
 ctl
@@ -211,5 +228,7 @@ is "$(grep '^cathedral_worker_rx_packets_total' metrics.txt | awk '{ n += $2 } E
 	"$(value cathedral_rx_packets_total)" "threads sum up"
 like "$(fetch GET /else | head -n 1)" '404' "nothing else is there"
 like "$(fetch POST /metrics | head -n 1)" '405' "nothing can be written"
+ctl drain --wait 30
+is "$CTL $SAID" "0 draining; of devices here: 0 tunnel ends, 0 liturgies" "waiting ends when all have gone"
 stop hub
 is "$STATUS" 0 "the daemon ends well"

@@ -7,7 +7,7 @@ export TEST_LIMIT=300
 . "$(dirname "$0")/lib.sh"
 . "$HERE/api.sh"
 . "$HERE/sync.sh"
-plan 72
+plan 76
 
 # --- what is refused before anything runs ---
 
@@ -154,6 +154,16 @@ admin cathedral drain vesper >out.txt
 wait_for 5 logged sync 'the service says that this cathedral is draining'
 ok $? "and what the service thinks of it is said"
 admin cathedral drain vesper --off >out.txt
+wait_for 5 behind '["healthy",0]'
+ok $? "no more, when its operator says so"
+cathedralctl -s "$RUN/hub.sock" drain >out.txt
+wait_for 5 behind '["draining",0]'
+ok $? "what the cathedral's own operator wants is told"
+wait_for 5 logged sync 'the service says that this cathedral is draining' 2
+ok $? "and answered"
+cathedralctl -s "$RUN/hub.sock" undrain >out.txt
+wait_for 5 behind '["healthy",0]'
+ok $? "and no more, when that is over"
 
 # One that hangs: it takes what is said, and does not answer.
 kill -STOP "${PIDS[hub]}"

@@ -483,6 +483,7 @@ def main():
     cathedral = run("reliquary-api", "--data", "main", "cathedral", "add", "vesper",
                     "192.0.2.1:4500", "--region", "eu")
     do("heartbeat", "behind", token=cathedral)
+    do("heartbeat", "leaving", token=cathedral)
     do("heartbeat", "well", token=cathedral)
     do("cathedralList", token=token)
     do("cathedralList", token=token, text=True)

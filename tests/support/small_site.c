@@ -72,6 +72,7 @@ small_site_open(struct small_site *s)
 		.state_ns = 1500000,
 	};
 	s->overview = (struct overview){
+		.draining = &s->site->draining,
 		.instance = "small",
 		.version = "1.2.3",
 		.started = clock_now(),

@@ -451,6 +451,18 @@ a_remembrance_lists_this_one_first(void **state)
 	assert_int_equal(ev.remembrance.cathedrals[0].port, 4600);
 	assert_int_equal(ev.remembrance.cathedrals[1].ip[3], 101);
 	assert_int_equal(ev.remembrance.cathedrals[1].port, 7001);
+
+	/* Where it is to be left it comes last. */
+	atomic_store(&s.site->draining, true);
+	s.now.mono_ns += 16 * NS_PER_S;
+	s.now.wall_s += 16;
+	announce(&two);
+	answers_for(&two, &ev);
+	assert_int_equal(ev.remembrance.count, 2);
+	assert_int_equal(ev.remembrance.cathedrals[0].port, 7001);
+	assert_int_equal(ev.remembrance.cathedrals[1].port, 4600);
+	assert_memory_equal(ev.remembrance.cathedrals[1].ip, at.ip + 12, 4);
+	atomic_store(&s.site->draining, false);
 }
 
 /* Forty others, of which some are heard and some are near: what fits is the best of them. */

@@ -179,6 +179,26 @@ test_few_changes_are_few_frames(void **state)
 	assert_in_range(frames_in(&f->stream) - before, 2, 5);
 }
 
+/* Whoever is to be left is so whoever serves in its place. */
+static void
+test_draining_goes_on(void **state)
+{
+	struct fixture *f = *state;
+	struct heir heir = heir_of(f->heir.site);
+
+	heritage_fill(&f->giver, 10);
+	write_more(f);
+	take(f, &heir);
+	assert_false(f->heir.site->draining);
+	atomic_store(&f->giver.site->draining, true);
+	heir = heir_of(f->heir.site);
+	free(f->stream.bytes);
+	f->stream = (struct heritage_stream){ 0 };
+	write_more(f);
+	take(f, &heir);
+	assert_true(f->heir.site->draining);
+}
+
 static void
 test_what_the_heir_knows_newer_stays(void **state)
 {
@@ -448,6 +468,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_all_of_it_arrives, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_budgets_go_along, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_then_what_changed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_draining_goes_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_few_changes_are_few_frames, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_what_the_heir_knows_newer_stays, setup, teardown),

@@ -311,7 +311,7 @@ people(struct owners *t, const struct member *m, size_t count)
 {
 	for (size_t i = 0; i < count && m[i].name != NULL; i++) {
 		struct cathedral_row c = row(m[i].name, m[i].region, (uint16_t)(4500 + i));
-		struct heartbeat h = { m[i].name, "1", m[i].load, m[i].how == EMPTY, 0 };
+		struct heartbeat h = { m[i].name, "1", m[i].load, m[i].how == EMPTY, 0, false };
 
 		c.draining = m[i].draining;
 		assert_int_equal(add(t, &c, m[i].name), STORE_OK);

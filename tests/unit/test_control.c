@@ -405,6 +405,26 @@ test_loglevel(void **state)
 }
 
 static void
+test_draining(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_answer(f, "drained\n", "{\"draining\": false, \"tunnels\": 0, \"liturgies\": 0}");
+	assert_false(f->small.site->draining);
+	assert_answer(f, "drain\n", "{\"draining\": true, \"tunnels\": 0, \"liturgies\": 0}");
+	assert_true(f->small.site->draining);
+	assert_answer(f, "drain\n", "{\"draining\": true, \"tunnels\": 0, \"liturgies\": 0}");
+	assert_answer(f, "drained\n", "{\"draining\": true, \"tunnels\": 0, \"liturgies\": 0}");
+	assert_answer(f, "undrain\n", "{\"draining\": false, \"tunnels\": 0, \"liturgies\": 0}");
+	assert_false(f->small.site->draining);
+	small_site_add_tunnel(&f->small, 0, 0xfe);
+	small_site_add_tunnel(&f->small, 0, 0xfd);
+	small_site_add_liturgy(&f->small);
+	assert_answer(f, "drained\n", "{\"draining\": false, \"tunnels\": 2, \"liturgies\": 1}");
+	assert_answer(f, "drain now\n", "{\"error\": \"too many arguments\"}");
+}
+
+static void
 test_what_is_not_understood(void **state)
 {
 	struct fixture *f = *state;
@@ -608,6 +628,7 @@ main(void)
 		TEST(test_counters),
 		TEST(test_reload),
 		TEST(test_loglevel),
+		TEST(test_draining),
 		TEST(test_what_is_not_understood),
 		TEST(test_a_request_may_come_in_pieces),
 		TEST(test_a_long_request_gets_nothing),

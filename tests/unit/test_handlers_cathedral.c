@@ -100,6 +100,52 @@ a_heartbeat_keeps_a_cathedral_healthy(void **state)
 	json_decref(made);
 }
 
+static const char *
+beat_state(struct handled *h, const char *json)
+{
+	static char state[32];
+	json_t *made = handled_json(h, 200, NULL, "POST /v1/cathedral/heartbeat", json);
+
+	snprintf(state, sizeof(state), "%s", text_of(made, "state"));
+	json_decref(made);
+	return state;
+}
+
+/* Its own wish counts beside the operator's, and lasts as long as it says so. */
+static void
+a_heartbeat_says_that_it_is_to_be_left(void **state)
+{
+	static const char stays[] = "{\"version\": \"1\"}";
+	static const char leaves[] = "{\"version\": \"1\", \"draining\": true}";
+	struct handled *h = *state;
+	struct cathedral_row row;
+	uint64_t first, last;
+
+	handled_cathedral(h, "vesper", "eu", "192.0.2.1", 4501);
+	assert_string_equal(beat_state(h, stays), "healthy");
+	assert_int_equal(change_bounds(h->s, &first, &(uint64_t){ 0 }), STORE_OK);
+	assert_string_equal(beat_state(h, leaves), "draining");
+	assert_string_equal(beat_state(h, leaves), "draining");
+	assert_int_equal(change_bounds(h->s, &last, &(uint64_t){ 0 }), STORE_OK);
+	assert_int_equal(last, first + 1); /* once is enough for others */
+	assert_int_equal(cathedral_choose(h->s, "", h->now.wall_s, &row), STORE_NONE);
+
+	assert_int_equal(cathedral_get(h->s, "vesper", &row), STORE_OK);
+	assert_true(row.leaving && !row.draining);
+	row.draining = true;
+	assert_int_equal(cathedral_set(h->s, &row, h->now.wall_s), STORE_OK);
+	assert_string_equal(beat_state(h, stays), "draining");
+	row.draining = false;
+	assert_int_equal(cathedral_set(h->s, &row, h->now.wall_s), STORE_OK);
+	assert_string_equal(beat_state(h, "{\"version\": \"1\", \"draining\": false}"), "healthy");
+
+	assert_string_equal(beat_state(h, leaves), "draining");
+	assert_int_equal(cathedral_remove(h->s, "vesper", h->now.wall_s), STORE_OK);
+	handled_cathedral(h, "vesper", "eu", "192.0.2.1", 4501);
+	assert_int_equal(cathedral_get(h->s, "vesper", &row), STORE_OK);
+	assert_false(row.leaving); /* another one of that name */
+}
+
 /* What it says it has, of which database (NULL: it does not say), and what is made of it. */
 static void
 says(struct handled *h, const char *database, uint64_t change, const char *state, int64_t behind)
@@ -299,6 +345,7 @@ main(void)
 		TEST(cathedrals_are_listed),
 		TEST(a_list_of_cathedrals_has_pages),
 		TEST(a_heartbeat_keeps_a_cathedral_healthy),
+		TEST(a_heartbeat_says_that_it_is_to_be_left),
 		TEST(a_heartbeat_says_how_far_it_is),
 		TEST(heartbeats_are_read_closely),
 		TEST(a_heartbeat_comes_from_where_it_is_listed),

@@ -37,7 +37,8 @@ struct line {
 	struct device_id device; /* 0: 1000 + number */
 	uint16_t port;           /* 0: the usual one, of its number */
 	uint8_t listener;
-	double at_s; /* after T0 */
+	double at_s;     /* after T0 */
+	unsigned said_s; /* by the device's clock */
 };
 
 static struct liturgy
@@ -67,6 +68,7 @@ try(struct liturgies *l, struct line n, struct liturgy_outcome *ret)
 		.from = endpoint_from_ipv4(
 		    (uint8_t[]){ 192, 0, 2, n.number }, n.port != 0 ? n.port : 1000),
 		.listener = n.listener,
+		.said_s = 1700000000 + n.said_s,
 		.federated = n.federated,
 		.now_ns = T0 + (uint64_t)(n.at_s * 1e9),
 	};
@@ -105,6 +107,60 @@ named(const struct liturgy_outcome *out)
 		struct liturgy_outcome out_ = hear(l, (struct line){ __VA_ARGS__ });               \
 		assert_string_equal(named(&out_), want);                                           \
 	} while (0)
+
+/* Who is told of it, and whether it is at another cathedral. */
+static void
+expect_group(struct liturgies *l, uint16_t group, const char *want, double at_s)
+{
+	EXPECT_NAMED(l, want, .number = 99, .group = group, .at_s = at_s, .said_s = (unsigned)at_s,
+	    .device = { 99 });
+}
+
+/* What was under way for long: by another cathedral, or from where the device was before. */
+static void
+what_was_overtaken_is_left_alone(void **state)
+{
+	struct liturgies *l = make(1000);
+	struct liturgy_outcome out;
+
+	(void)state;
+	hear(l, (struct line){ .number = 1, .group = 7, .said_s = 10, .at_s = 10 });
+	hear(l,
+	    (struct line){ .number = 1, .group = 8, .said_s = 9, .federated = true, .at_s = 11 });
+	expect_group(l, 7, "1", 12);
+	out =
+	    hear(l, (struct line){ .number = 1, .group = 8, .said_s = 5, .port = 77, .at_s = 13 });
+	assert_false(out.answer || out.remember || out.quota);
+	assert_int_equal(out.tell, TELL_NOBODY);
+	expect_group(l, 7, "1", 16);
+
+	/* In the same second the later one counts. */
+	hear(l, (struct line){ .number = 1, .group = 9, .said_s = 10, .at_s = 17 });
+	expect_group(l, 9, "1", 20);
+
+	/* Another kind is another entry, another device another one's. */
+	hear(l,
+	    (struct line){ .number = 1, .group = 9, .signalling = true, .said_s = 2, .at_s = 21 });
+	hear(l, (struct line){ .number = 1, .group = 5, .device = { 5 }, .said_s = 3, .at_s = 22 });
+	expect_group(l, 5, "1", 24);
+	liturgies_destroy(l);
+}
+
+/* Only as long as it could be accepted at all: a device may have put its clock back. */
+static void
+a_clock_that_was_put_back_is_believed_later(void **state)
+{
+	struct liturgies *l = make(1000);
+
+	(void)state;
+	hear(l, (struct line){ .number = 1, .group = 7, .said_s = 10, .at_s = 10 });
+	hear(l, (struct line){ .number = 1, .group = 8, .said_s = 5, .at_s = 15 });
+	hear(l, (struct line){ .number = 1, .group = 8, .said_s = 9, .at_s = 29.9 });
+	expect_group(l, 7, "1", 29.9);
+	hear(l, (struct line){ .number = 1, .group = 8, .said_s = 9, .at_s = 30 });
+	expect_group(l, 8, "1", 33);
+	liturgies_destroy(l);
+}
 
 static void
 a_group_hears_of_its_own(void **state)
@@ -507,6 +563,8 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_overtaken_is_left_alone),
+		cmocka_unit_test(a_clock_that_was_put_back_is_believed_later),
 		cmocka_unit_test(a_group_hears_of_its_own),
 		cmocka_unit_test(flocks_and_domains_are_apart),
 		cmocka_unit_test(who_moves_to_another_group_leaves_the_old),

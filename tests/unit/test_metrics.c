@@ -273,6 +273,7 @@ test_gauges(void **state)
 	text = get(f, "GET /metrics HTTP/1.1\r\n\r\n");
 	assert_holds(text, "\ncathedral_info{version=\"1.2.3\"} 1\n");
 	assert_holds(text, "\ncathedral_tunnels 1\n");
+	assert_holds(text, "\ncathedral_draining 0\n");
 	assert_holds(text, "\ncathedral_liturgies 1\n");
 	assert_holds(text, "\ncathedral_identities 0\n");
 	assert_holds(text, "\ncathedral_identities_capacity 1024\n");
@@ -287,10 +288,12 @@ test_gauges(void **state)
 	assert_null(strstr(text, "cathedral_peer_heard_age_seconds{")); /* never heard */
 	free(text);
 
+	atomic_store(&f->small.site->draining, true);
 	f->small.reload.ok = false;
 	peer_heard_letter(peers[0].stats, 7, clock_now().mono_ns - 5 * NS_PER_S);
 	text = get(f, "GET /metrics HTTP/1.1\r\n\r\n");
 	assert_holds(text, "\ncathedral_reload_ok 0\n");
+	assert_holds(text, "\ncathedral_draining 1\n");
 	assert_holds(text, "\ncathedral_handovers_total 7\n");
 	assert_holds(text, "\ncathedral_handovers_failed_total 2\n");
 	assert_holds(text, "\ncathedral_handover_timestamp_seconds 1700000001\n");

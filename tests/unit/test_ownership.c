@@ -465,6 +465,10 @@ do_the_rest(struct owners *t, struct flock_id a, struct flock_id b)
 	    cathedral_heartbeat(
 		t->s, &(struct heartbeat){ .name = "north", .version = "1", .load = 5 }, STORE_NOW),
 	    STORE_OK);
+	assert_int_equal(
+	    cathedral_heartbeat(t->s,
+		&(struct heartbeat){ .name = "north", .version = "1", .leaving = true }, STORE_NOW),
+	    STORE_OK);
 	assert_int_equal(cathedral_remove(t->s, "north", STORE_NOW), STORE_OK);
 	assert_int_equal(change_bounds(t->s, &number, &(uint64_t){ 0 }), STORE_OK);
 	assert_int_equal(change_list(t->s, 0, 9, each_change, NULL), STORE_OK);

@@ -163,6 +163,39 @@ hellos_have_a_rhythm(void **state)
 	assert_int_equal(greetings(p, &at, 1), 1);
 }
 
+/* Sanctum's, which drops them, is bothered once a minute; one that becomes ours says so itself. */
+static void
+who_reads_none_hears_few_hellos(void **state)
+{
+	struct peer_stats *p = *state;
+	uint64_t at = T0;
+	unsigned count = 0;
+
+	peer_heard_plain(p, at);
+	assert_int_equal(greetings(p, &at, 5), 5);
+	for (unsigned n = 0; n < 300; n++) {
+		peer_heard_plain(p, at);
+		count += greetings(p, &at, 1);
+	}
+	assert_int_equal(count, 5);
+	peer_heard_letter(p, 7, at);
+	assert_int_equal(greetings(p, &at, 1), 1);
+	/* It writes none for a while, and goes on with the next: it has not been started anew. */
+	at += PEER_OVERDUE_NS;
+	peer_heard_plain(p, at);
+	greetings(p, &at, 5);
+	for (unsigned n = 0; n < 20; n++) {
+		peer_heard_plain(p, at);
+		greetings(p, &at, 1);
+	}
+	peer_heard_letter(p, 7, at);
+	assert_int_equal(greetings(p, &at, 1), 1);
+	assert_int_equal(greetings(p, &at, 8), 2);
+	/* One that falls silent may come back as anything. */
+	at += 1000 * NS_PER_S;
+	assert_in_range(greetings(p, &at, 100), 25, 102);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make, done)
 
 int
@@ -175,6 +208,7 @@ main(void)
 		TEST(another_program_is_noticed),
 		TEST(who_asks_is_late),
 		TEST(hellos_have_a_rhythm),
+		TEST(who_reads_none_hears_few_hellos),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,14 @@ a_heartbeat_is_made_of_the_status(void **state)
 		    "{\"version\":\"1\",\"address\":\"192.0.2.1:4500\",\"load\":999}", NULL },
 		{ STATUS("\"1\"", AT, "1001", "1000"),
 		    "{\"version\":\"1\",\"address\":\"192.0.2.1:4500\",\"load\":1000}", NULL },
+		{ "{\"draining\": true, \"version\": \"1\", \"listeners\": [{\"advertised\": " AT
+		  "}], \"tunnels\": {\"count\": 0, \"capacity\": 1}}",
+		    "{\"version\":\"1\",\"address\":\"192.0.2.1:4500\",\"load\":0,"
+		    "\"draining\":true}",
+		    NULL },
+		{ "{\"draining\": false, \"version\": \"1\", \"listeners\": [{\"advertised\": " AT
+		  "}], \"tunnels\": {\"count\": 0, \"capacity\": 1}}",
+		    "{\"version\":\"1\",\"address\":\"192.0.2.1:4500\",\"load\":0}", NULL },
 		{ "", NULL, "is not JSON, or no object" },
 		{ "[]", NULL, "is not JSON, or no object" },
 		{ "{}", NULL, "version: is no text" },

@@ -51,6 +51,14 @@ add_change(json_t *body, const json_t *status, struct taken *taken)
 		   body, "change", json_integer((json_int_t)taken_until(taken, version))) == 0;
 }
 
+/* Said only while it is so: a service that does not know the member refuses it. */
+static bool
+add_draining(json_t *body, const json_t *status)
+{
+	return !json_is_true(json_object_get(status, "draining")) ||
+	       json_object_set_new(body, "draining", json_true()) == 0;
+}
+
 static bool
 write_body(char *out, const json_t *status, struct taken *taken, struct fault *why)
 {
@@ -64,7 +72,7 @@ write_body(char *out, const json_t *status, struct taken *taken, struct fault *w
 		return false;
 	body = json_pack(
 	    "{s:s, s:s, s:I}", "version", version, "address", address, "load", (json_int_t)load);
-	if (add_change(body, status, taken))
+	if (add_change(body, status, taken) && add_draining(body, status))
 		len = json_dumpb(body, out, BEAT_BODY_MAX - 1, JSON_COMPACT);
 	json_decref(body);
 	if (len == 0 || len > BEAT_BODY_MAX - 1)

@@ -170,6 +170,7 @@ show_status(FILE *to, json_t *doc)
 		{ "process", "pid" },
 		{ "uptime (s)", "uptime" },
 		{ "workers", "workers" },
+		{ "draining", "draining" },
 		{ "AES-256-GCM by", "cipher" },
 		{ "masks by", "masks" },
 		{ "registry version", "registry.version" },
@@ -375,4 +376,15 @@ show_loglevel(FILE *to, json_t *doc)
 	char text[CELL_TEXT];
 
 	fprintf(to, "log level is %s\n", cell(json_object_get(doc, "log_level"), text));
+}
+
+void
+show_drain(FILE *to, json_t *doc)
+{
+	char tunnels[CELL_TEXT], liturgies[CELL_TEXT];
+
+	fprintf(to, "%s; of devices here: %s tunnel ends, %s liturgies\n",
+	    json_is_true(json_object_get(doc, "draining")) ? "draining" : "not draining",
+	    cell(json_object_get(doc, "tunnels"), tunnels),
+	    cell(json_object_get(doc, "liturgies"), liturgies));
 }

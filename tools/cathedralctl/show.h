@@ -15,5 +15,6 @@ void show_flocks(FILE *to, json_t *doc);
 void show_flock(FILE *to, json_t *doc);
 void show_reload(FILE *to, json_t *doc);
 void show_loglevel(FILE *to, json_t *doc);
+void show_drain(FILE *to, json_t *doc);
 
 #endif
