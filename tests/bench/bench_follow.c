@@ -184,7 +184,7 @@ measure(size_t flocks, unsigned devices, const char *time_goal, const char *memo
 	struct follow *f;
 	char name[96];
 	double before;
-	uint64_t start;
+	uint64_t start, cpu;
 
 	if (mkdtemp(folder) == NULL)
 		bench_give_up(folder);
@@ -196,9 +196,12 @@ measure(size_t flocks, unsigned devices, const char *time_goal, const char *memo
 	malloc_trim(0);
 	before = resident();
 	start = clock_now().mono_ns;
+	cpu = clock_thread_cpu_ns();
 	r = load(f, &source, empty, &touched);
+	cpu = clock_thread_cpu_ns() - cpu;
 	snprintf(name, sizeof(name), "loading %zu flocks of %u devices", flocks, devices);
 	report(name, (double)(clock_now().mono_ns - start) / 1e6, "ms", time_goal);
+	report("... CPU", (double)cpu / 1e6, "ms", NULL);
 	report("... memory", (resident() - before) / 1048576, "MiB", memory_goal);
 	registry_touched_free(&touched);
 	registry_free(empty);
