@@ -6,6 +6,9 @@
 #include "protocol/crypto/secret.h"
 #include "registry/registry_db.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -108,7 +111,14 @@ read_all(struct follow *f, struct update *u, struct fault *why)
 
 	u->next = registry_empty(u->source->hash);
 	registry_touch_all(u->touched);
-	return u->next != NULL ? read_into(f, u, 0, &whole, why) : fault_set(why, "out of memory");
+	if (u->next == NULL)
+		return fault_set(why, "out of memory");
+	if (!read_into(f, u, 0, &whole, why))
+		return false;
+#ifdef __GLIBC__
+	malloc_trim(0); /* tables grew out of what they had, again and again */
+#endif
+	return true;
 }
 
 static bool

@@ -45,14 +45,19 @@ struct file_mark {
 	int64_t mtime_ns, ctime_ns;
 };
 
+/* Where a whole bundle is, for tunnels to numbers that nobody has yet. */
+struct bundle_file {
+	struct file_mark mark;
+	char path[];
+};
+
 /* The ambries between the devices that are allowed: a slice of the bundle in memory. */
 struct registry_ambries {
 	bool present;
 	struct bundle bundle; /* its entries point into bytes */
 	uint8_t *bytes;
 	size_t size;
-	char *path; /* of the whole bundle, for tunnels to numbers that nobody has yet; or NULL */
-	struct file_mark mark;
+	struct bundle_file *file; /* NULL: this is all there is of it */
 };
 
 struct registry_flock {
@@ -241,6 +246,13 @@ bool registry_flock_set_ambries(
  */
 bool registry_ambries_take(struct registry_ambries *a, uint8_t *bytes, size_t len,
     const struct bundle *between, struct fault *why);
+
+/*
+ * The rest of it is in the whole bundle in this file.  Without the memory to remember that, it is
+ * as if there were no such file.
+ */
+void registry_ambries_on_disk(
+    struct registry_ambries *a, const char *path, const struct file_mark *mark);
 
 /* The same slice once more; false: no memory. */
 bool registry_ambries_copy(struct registry_ambries *ret, const struct registry_ambries *from);

@@ -131,7 +131,7 @@ registry_flock_release(struct registry_flock *f)
 	if (f == NULL || --f->references > 0)
 		return;
 	free(f->ambries.bytes);
-	free(f->ambries.path);
+	free(f->ambries.file);
 	secret_free(f, flock_bytes(f->device_count, f->kek_end));
 }
 
@@ -186,6 +186,20 @@ registry_ambries_take(struct registry_ambries *a, uint8_t *bytes, size_t len,
 	a->bytes = bytes;
 	a->size = len;
 	return true;
+}
+
+void
+registry_ambries_on_disk(struct registry_ambries *a, const char *path, const struct file_mark *mark)
+{
+	size_t len = strlen(path) + 1;
+	struct bundle_file *file = malloc(sizeof(*file) + len);
+
+	free(a->file);
+	a->file = file;
+	if (file == NULL)
+		return;
+	file->mark = *mark;
+	memcpy(file->path, path, len);
 }
 
 bool
@@ -267,7 +281,7 @@ registry_xflock_release(struct registry_xflock *x)
 	registry_flock_release(x->a);
 	registry_flock_release(x->b);
 	free(x->ambries.bytes);
-	free(x->ambries.path);
+	free(x->ambries.file);
 	free(x);
 }
 
@@ -295,7 +309,7 @@ registry_find_ambry(const struct registry_ambries *a, struct flock_id flock,
 	if (bundle_find(&a->bundle, flock, tunnel, ret))
 		return REGISTRY_HERE;
 	whole.in_a = whole.in_b = kek_set_all();
-	if (a->path == NULL || !bundle_place(&whole, flock_base(flock), tunnel, &place))
+	if (a->file == NULL || !bundle_place(&whole, flock_base(flock), tunnel, &place))
 		return REGISTRY_NOWHERE;
 	return REGISTRY_ON_DISK;
 }
@@ -318,9 +332,9 @@ registry_read_ambry(const struct registry_ambries *a, struct flock_id flock,
 	int fd;
 
 	whole.in_a = whole.in_b = kek_set_all();
-	if (a->path == NULL || !bundle_place(&whole, flock_base(flock), tunnel, &place))
+	if (a->file == NULL || !bundle_place(&whole, flock_base(flock), tunnel, &place))
 		return false;
-	fd = open(a->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = open(a->file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd == -1)
 		return false;
 	ok = read_at(fd, head, sizeof(head), 0) &&

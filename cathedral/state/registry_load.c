@@ -129,14 +129,15 @@ same_ambries(const struct load *l, const struct registry_ambries *kept, const ch
 		return name[0] == '\0' && !kept->present;
 	bundle_path(l, name, path);
 	/* The same file by another name: what is not in memory is read by that name from now on. */
-	return kept->path != NULL && strcmp(kept->path, path) == 0 &&
-	       file_mark(&mark, path, &ignored) && same_mark(&mark, &kept->mark);
+	return kept->file != NULL && strcmp(kept->file->path, path) == 0 &&
+	       file_mark(&mark, path, &ignored) && same_mark(&mark, &kept->file->mark);
 }
 
 static bool
 flock_ambries(const struct load *l, const struct settings_flock *from, struct registry_flock *f)
 {
 	char path[PATH_SIZE];
+	struct file_mark mark;
 	uint8_t *bytes;
 	size_t len;
 	bool ok;
@@ -144,12 +145,12 @@ flock_ambries(const struct load *l, const struct settings_flock *from, struct re
 	if (from->ambry[0] == '\0')
 		return true;
 	bundle_path(l, from->ambry, path);
-	if (!read_bundle(path, &bytes, &len, &f->ambries.mark, l->why))
+	if (!read_bundle(path, &bytes, &len, &mark, l->why))
 		return fault_prefix(l->why, "line %u", from->ambry_line);
 	ok = registry_flock_set_ambries(f, bytes, len, l->why);
 	free(bytes);
 	if (ok)
-		f->ambries.path = strdup(path);
+		registry_ambries_on_disk(&f->ambries, path, &mark);
 	return ok || (fault_prefix(l->why, "line %u: %s", from->ambry_line, path), false);
 }
 
@@ -224,6 +225,7 @@ xflock_from(const struct load *l, const struct settings_xflock *from)
 	struct registry_flock *a = loaded_flock(l, from->a), *b = loaded_flock(l, from->b);
 	struct registry_xflock *x = NULL;
 	char path[PATH_SIZE];
+	struct file_mark mark;
 	uint8_t *bytes;
 	size_t len;
 	bool ok;
@@ -235,12 +237,12 @@ xflock_from(const struct load *l, const struct settings_xflock *from)
 		return NULL;
 	}
 	bundle_path(l, from->ambry, path);
-	ok = read_bundle(path, &bytes, &len, &x->ambries.mark, l->why);
+	ok = read_bundle(path, &bytes, &len, &mark, l->why);
 	if (ok) {
 		ok = registry_xflock_set_ambries(x, bytes, len, l->why);
 		free(bytes);
 		if (ok)
-			x->ambries.path = strdup(path);
+			registry_ambries_on_disk(&x->ambries, path, &mark);
 		else
 			fault_prefix(l->why, "%s", path);
 	}

@@ -268,6 +268,9 @@ main(void)
 	base = cost(nothing, 0);
 	report("a site with nothing in it", base, NULL);
 	report("a tunnel (of 100,000)", (cost(tunnels, many) - base) / (double)many, "below 400");
+	if (!bench_is_short())
+		report("a tunnel (of 1,000,000)",
+		    (cost(tunnels, 10 * many) - base) / (double)(10 * many), "below 400");
 	report(
 	    "a shroud identity (of 100,000)", (cost(identities, many) - base) / (double)many, NULL);
 	report("a device in flocks of 2 (of 100,000)", cost(devices_by_2, many) / (double)many,

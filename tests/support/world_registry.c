@@ -242,14 +242,15 @@ write_bundle(const struct world_bundle *b, const struct world_flock *x, const st
 static void
 keep_on_disk(struct registry_flock *built, const char *path, const uint8_t *bundle)
 {
+	const struct file_mark unmarked = { 0 };
 	FILE *file = fopen(path, "we");
 
 	world_must(file != NULL &&
 		       fwrite(bundle, 1, BUNDLE_ONE_FLOCK_SIZE, file) == BUNDLE_ONE_FLOCK_SIZE &&
 		       fclose(file) == 0,
 	    "room on disk for a bundle");
-	built->ambries.path = strdup(path);
-	world_must(built->ambries.path != NULL, "memory for a name");
+	registry_ambries_on_disk(&built->ambries, path, &unmarked);
+	world_must(built->ambries.file != NULL, "memory for a name");
 }
 
 static void

@@ -286,6 +286,7 @@ an_ambry_on_disk_comes_from_the_scanner(void **state)
 {
 	struct scratch dir = scratch_make();
 	struct scratch_name name = scratch_name(&dir, "bundle");
+	const struct file_mark unmarked = { 0 };
 	struct registry_flock *flock;
 	struct actor lonely = stage_actor(&s, &s.a[0], a, a, 200, 1);
 	size_t len;
@@ -298,7 +299,7 @@ an_ambry_on_disk_comes_from_the_scanner(void **state)
 	assert_int_equal(fclose(file), 0);
 	free(bytes);
 	flock = registry_flock_find(publish_current(s.site->publish), a);
-	flock->ambries.path = strdup(name.path);
+	registry_ambries_on_disk(&flock->ambries, name.path, &unmarked);
 
 	/* Its identity is searched, then its ambry read: two steps of the scanner. */
 	assert_int_equal(stage_info(&s, &lonely), VERDICT_DROP_UNKNOWN_IDENTITY);
