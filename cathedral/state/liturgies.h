@@ -71,7 +71,7 @@ bool liturgies_hear(
 
 size_t liturgies_sweep(struct liturgies *l, size_t parts, uint64_t now_ns);
 
-/* Every entry; those for which visit() says false are removed. */
+/* Copies of all entries; those for which visit() says false, and says so again, are removed. */
 typedef bool liturgies_visit(const struct liturgy_entry *entry, void *arg);
 void liturgies_each(struct liturgies *l, liturgies_visit *visit, void *arg);
 

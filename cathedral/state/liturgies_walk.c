@@ -31,18 +31,26 @@ entry_copy(const struct entry *e)
 }
 
 static bool
-walk_entry(void *at, void *arg)
+walk_stays(const void *at, void *arg)
 {
 	const struct entry *e = at;
 	const struct walk *w = arg;
 	struct liturgy_entry copy;
 
 	if (e->key.kind == INDEX)
-		return false;
+		return true;
 	copy = entry_copy(e);
-	if (w->visit(&copy, w->arg))
+	return w->visit(&copy, w->arg);
+}
+
+static bool
+walk_gone(void *at, void *arg)
+{
+	const struct walk *w = arg;
+
+	if (walk_stays(at, arg))
 		return false;
-	entry_release(w->liturgies, e);
+	entry_release(w->liturgies, at);
 	return true;
 }
 
@@ -50,24 +58,16 @@ void
 liturgies_each(struct liturgies *l, liturgies_visit *visit, void *arg)
 {
 	struct walk w = { .liturgies = l, .visit = visit, .arg = arg };
-	struct table_shard *s;
 
-	for (unsigned n = 0; (s = table_lock_nth(l->table, n)) != NULL; n++) {
-		table_walk(s, walk_entry, &w);
-		table_unlock(s);
-	}
+	table_review(l->table, &(struct table_look){ walk_stays, walk_gone, &w });
 }
 
 void
 liturgies_each_of(struct liturgies *l, struct flock_id flock, liturgies_visit *visit, void *arg)
 {
 	struct walk w = { .liturgies = l, .visit = visit, .arg = arg };
-	struct table_shard *s;
 
-	for (unsigned n = 0; (s = table_lock_nth(l->table, n)) != NULL; n++) {
-		table_walk_flock(s, flock, walk_entry, &w);
-		table_unlock(s);
-	}
+	table_review_flock(l->table, flock, &(struct table_look){ walk_stays, walk_gone, &w });
 }
 
 uint32_t

@@ -56,7 +56,7 @@ shards_init(struct table *t)
 	uint8_t *at;
 
 	if (t->links_at > 0)
-		flock_bytes = whole_lines(((size_t)t->flock_mask + 1) * sizeof(uint32_t));
+		flock_bytes = whole_lines(((size_t)t->flock_mask + 1) * sizeof(uint64_t));
 	t->map_size = mark_bytes + t->shard_count * (bucket_bytes + flock_bytes + slot_bytes);
 	at = mmap(NULL, t->map_size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -75,7 +75,7 @@ shards_init(struct table *t)
 		s->table = t;
 		s->buckets = (uint32_t *)(void *)at;
 		if (flock_bytes > 0)
-			s->flocks = (uint32_t *)(void *)(at + bucket_bytes);
+			s->flocks = (_Atomic uint64_t *)(void *)(at + bucket_bytes);
 		s->slots = at + bucket_bytes + flock_bytes;
 		at += bucket_bytes + flock_bytes + slot_bytes;
 	}
@@ -195,31 +195,38 @@ slot_take(struct table_shard *s)
 static void
 chain_add(struct table_shard *s, uint32_t n)
 {
-	uint32_t *first;
+	struct chain_key key;
+	struct chain c;
 
 	if (s->flocks == NULL)
 		return;
-	first = chain_of(s, flock_of(s, n));
-	*links_of(s, n) = (struct links){ .next = *first };
-	if (*first != 0)
-		links_of(s, *first)->back = n;
-	*first = n;
+	key = chain_key(s->table, flock_of(s, n));
+	c = chain_get(s, key.place);
+	*links_of(s, n) = (struct links){ .next = c.first };
+	if (c.first != 0)
+		links_of(s, c.first)->back = n;
+	chain_set(s, key.place, (struct chain){ n, c.bits | key.bit });
 }
 
 static void
 chain_remove(struct table_shard *s, uint32_t n)
 {
 	struct links links;
+	struct chain c;
+	size_t place;
 
 	if (s->flocks == NULL)
 		return;
 	links = *links_of(s, n);
 	if (links.next != 0)
 		links_of(s, links.next)->back = links.back;
-	if (links.back != 0)
+	if (links.back != 0) {
 		links_of(s, links.back)->next = links.next;
-	else
-		*chain_of(s, flock_of(s, n)) = links.next;
+		return;
+	}
+	place = chain_key(s->table, flock_of(s, n)).place;
+	c = chain_get(s, place);
+	chain_set(s, place, (struct chain){ links.next, links.next == 0 ? 0 : c.bits });
 }
 
 /* ---- entries ---- */

@@ -26,7 +26,7 @@ struct table_shape {
 	size_t key_size;
 	size_t home_size; /* so many first bytes of the key choose the shard; 0: all of them */
 	unsigned shards;  /* a power of two */
-	bool by_flock;    /* keys begin with a flock: table_walk_flock() finds those of one */
+	bool by_flock;    /* keys begin with a flock: table_review_flock() finds those of one */
 };
 
 /* NULL when there is no memory. */
@@ -57,14 +57,28 @@ size_t table_sweep(struct table_shard *s, size_t count, table_gone *gone, void *
 /* The same over all shards, for one part in `parts` of each: so many calls make a round. */
 size_t table_sweep_part(struct table *t, size_t parts, table_gone *gone, void *arg);
 
-/* For whole walks, shard by shard: shard n locked; NULL when there is no such shard. */
+/* For walks shard by shard: shard n locked; NULL when there is no such shard. */
 struct table_shard *table_lock_nth(struct table *t, unsigned n);
 
 /* Every entry of the locked shard; those for which gone() says true are removed. */
 size_t table_walk(struct table_shard *s, table_gone *gone, void *arg);
 
+/*
+ * Every entry: stays() is shown copies, a few at a time and with no lock held.  Only where it says
+ * false of one is gone() asked, with the lock, of that one and some others, and what it says true
+ * of is removed; where there are too many for copies it is asked of all of them at once.  What
+ * comes or goes meanwhile may be seen or not.  Returns how many were removed.
+ */
+struct table_look {
+	bool (*stays)(const void *entry, void *arg);
+	table_gone *gone;
+	void *arg;
+};
+
+size_t table_review(struct table *t, const struct table_look *look);
+
 /* The same for the entries of one flock, in any of its domains; looks at few others. */
-size_t table_walk_flock(struct table_shard *s, struct flock_id flock, table_gone *gone, void *arg);
+size_t table_review_flock(struct table *t, struct flock_id flock, const struct table_look *look);
 
 /*
  * What changed since when: every entry remembers the mark at which it was inserted or last touched.

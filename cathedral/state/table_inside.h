@@ -18,7 +18,9 @@ struct table_shard {
 	_Alignas(64) pthread_mutex_t lock;
 	struct table *table;
 	uint32_t *buckets;
-	uint32_t *flocks;    /* heads of the chains of flocks; or NULL */
+	/* The chains of flocks, each a struct chain in one; or NULL.  Read without the lock, too.
+	 */
+	_Atomic uint64_t *flocks;
 	uint8_t *slots;      /* slot n at n * stride; slot 0 is not used */
 	uint32_t used;       /* slots ever handed out */
 	uint32_t free_first; /* chain of slots given back */
@@ -53,6 +55,11 @@ struct slot {
  */
 struct links {
 	uint32_t next, back;
+};
+
+/* Bits of all flocks that are in it, and of some that were since it was empty. */
+struct chain {
+	uint32_t first, bits;
 };
 
 static inline struct slot *
@@ -98,13 +105,36 @@ links_of(const struct table_shard *s, uint32_t n)
 	return (struct links *)(void *)((uint8_t *)slot_at(s, n) + s->table->links_at);
 }
 
-static inline uint32_t *
-chain_of(struct table_shard *s, struct flock_id flock)
-{
-	const struct table *t = s->table;
-	struct flock_id base = flock_base(flock);
+/* Where a flock's chain is, in every shard, and which bit of the chain's stands for it. */
+struct chain_key {
+	size_t place;
+	uint32_t bit;
+};
 
-	return &s->flocks[seeded_hash(&t->hash, &base, sizeof(base)) & t->flock_mask];
+static inline struct chain_key
+chain_key(const struct table *t, struct flock_id flock)
+{
+	struct flock_id base = flock_base(flock);
+	uint64_t hash = seeded_hash(&t->hash, &base, sizeof(base));
+
+	return (struct chain_key){ hash & t->flock_mask, UINT32_C(1) << (hash >> 59) };
+}
+
+static inline struct chain
+chain_get(const struct table_shard *s, size_t place)
+{
+	uint64_t head = atomic_load_explicit(&s->flocks[place], memory_order_relaxed);
+
+	return (struct chain){ (uint32_t)head, (uint32_t)(head >> 32) };
+}
+
+/* With the lock held. */
+static inline void
+chain_set(struct table_shard *s, size_t place, struct chain c)
+{
+	uint64_t head = (uint64_t)c.bits << 32 | c.first;
+
+	atomic_store_explicit(&s->flocks[place], head, memory_order_relaxed);
 }
 
 static inline struct flock_id

@@ -236,7 +236,15 @@ struct walk {
 };
 
 static bool
-walk_entry(void *at, void *arg)
+walk_stays(const void *at, void *arg)
+{
+	const struct walk *w = arg;
+
+	return w->visit(at, w->arg);
+}
+
+static bool
+walk_gone(void *at, void *arg)
 {
 	const struct tunnel *e = at;
 	const struct walk *w = arg;
@@ -251,24 +259,16 @@ void
 tunnels_each(struct tunnels *t, tunnels_visit *visit, void *arg)
 {
 	struct walk w = { .tunnels = t, .visit = visit, .arg = arg };
-	struct table_shard *s;
 
-	for (unsigned n = 0; (s = table_lock_nth(t->table, n)) != NULL; n++) {
-		table_walk(s, walk_entry, &w);
-		table_unlock(s);
-	}
+	table_review(t->table, &(struct table_look){ walk_stays, walk_gone, &w });
 }
 
 void
 tunnels_each_of(struct tunnels *t, struct flock_id flock, tunnels_visit *visit, void *arg)
 {
 	struct walk w = { .tunnels = t, .visit = visit, .arg = arg };
-	struct table_shard *s;
 
-	for (unsigned n = 0; (s = table_lock_nth(t->table, n)) != NULL; n++) {
-		table_walk_flock(s, flock, walk_entry, &w);
-		table_unlock(s);
-	}
+	table_review_flock(t->table, flock, &(struct table_look){ walk_stays, walk_gone, &w });
 }
 
 uint32_t

@@ -109,7 +109,10 @@ bool tunnels_is_at(struct tunnels *t, const struct tunnel_key *key, struct devic
 /* Expiry, one part in `parts` of the table at a time.  Returns how many went away. */
 size_t tunnels_sweep(struct tunnels *t, size_t parts, uint64_t now_ns);
 
-/* Every entry, shard by shard; those for which visit() says false are removed. */
+/*
+ * Copies of all entries, with no lock held; those for which visit() says false, and says so again
+ * with it, are removed.
+ */
 typedef bool tunnels_visit(const struct tunnel *tunnel, void *arg);
 void tunnels_each(struct tunnels *t, tunnels_visit *visit, void *arg);
 

@@ -541,7 +541,7 @@ static void
 a_visit_sees_entries_and_may_remove(void **state)
 {
 	struct liturgies *l = make(1000);
-	struct visited v = { .drop = 2 };
+	struct visited v = { .drop = 0 };
 
 	(void)state;
 	hear(l, (struct line){ .number = 1, .group = 2 });
@@ -553,6 +553,9 @@ a_visit_sees_entries_and_may_remove(void **state)
 	assert_int_equal(v.signalling, 1);
 	assert_int_equal(v.hidden, 1);
 	assert_int_equal(v.federated, 1);
+	assert_int_equal(liturgies_count(l), 4);
+	v.drop = 2;
+	liturgies_each(l, visit, &v);
 	assert_int_equal(liturgies_count(l), 3);
 	EXPECT_NAMED(l, "", .number = 9, .group = 4);
 	assert_true(liturgies_capacity(l) >= 1000);
