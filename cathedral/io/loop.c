@@ -245,6 +245,7 @@ fill_overview(struct loop *l)
 		.identities = site->identities,
 		.replay = site->replay,
 		.egress = site->egress,
+		.waiters = site->waiters,
 		.budget = site->budget,
 		.identities_capacity = site->options.identities_max,
 		.replay_capacity = site->options.replays_max,

@@ -90,7 +90,7 @@ write_egress(struct evbuffer *to, const struct overview *o)
 	    (uint64_t)egress_mbit(o->egress) * 125000);
 	gauge(to, "flocks_waiting",
 	    "flocks of which packets wait, since the host's rate is used up",
-	    egress_crowd(o->egress));
+	    waiters_flocks(o->waiters));
 }
 
 static void

@@ -14,6 +14,7 @@
 #include "cathedral/state/replay.h"
 #include "cathedral/state/stats.h"
 #include "cathedral/state/tunnels.h"
+#include "cathedral/state/waiters.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -68,8 +69,9 @@ struct overview {
 	struct liturgies *liturgies;
 	struct identities *identities;
 	struct replay *replay;
-	struct egress *egress; /* NULL: no rate is set */
-	struct budget *budget; /* NULL: no budget is */
+	struct egress *egress;   /* NULL: no rate is set */
+	struct waiters *waiters; /* who waits for it */
+	struct budget *budget;   /* NULL: no budget is */
 	size_t identities_capacity, replay_capacity;
 
 	/* Counters: the workers', then the scanner's, then the main thread's. */

@@ -127,7 +127,7 @@ egress(const struct overview *o)
 	if (o->egress == NULL)
 		return json_null();
 	return json_pack("{s:i, s:i, s:o, s:o, s:o}", "mbit", (int)egress_mbit(o->egress),
-	    "flocks_waiting", (int)egress_crowd(o->egress), "queued",
+	    "flocks_waiting", (int)waiters_flocks(o->waiters), "queued",
 	    json_count(sum.verdicts[VERDICT_QUEUED]), "sent", json_count(sum.waited_sent),
 	    "dropped", json_count(sum.waited_dropped));
 }

@@ -48,7 +48,7 @@ bool
 pipeline_take_turns(struct pipeline *p, struct random *seed)
 {
 	if (p->site->egress != NULL && p->turns == NULL)
-		p->turns = turns_create(p->site->egress, seed);
+		p->turns = turns_create(p->site->egress, p->site->waiters, p->slot, seed);
 	return p->site->egress == NULL || p->turns != NULL;
 }
 

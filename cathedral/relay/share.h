@@ -13,6 +13,7 @@
 #include "base/endpoint.h"
 #include "base/seeded_hash.h"
 #include "cathedral/state/tunnels.h"
+#include "cathedral/state/waiters.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,9 +38,12 @@ struct share;
 
 /*
  * room: bytes for all that waits, between SHARE_ROOM_MIN and _MAX; at most half of it is one
- * flock's.  NULL when out of memory.
+ * flock's.  waiters (borrowed; NULL: there are no other workers) are told which flocks wait at this
+ * worker, and know where else they do: who waits at n of them is given an n-th here.  NULL when
+ * out of memory.
  */
-struct share *share_create(size_t room, struct hash_key hash);
+struct share *share_create(
+    size_t room, struct hash_key hash, struct waiters *waiters, unsigned worker);
 void share_destroy(struct share *s);
 
 /* Puts a copy of a packet (PACKET_MAX bytes at most) last in its tunnel; returns how many it cost.

@@ -5,6 +5,9 @@
 
 #define SWEEP_PARTS 100
 
+/* Flocks that wait at a time; what they wait with is no more than some megabytes a worker. */
+#define WAITERS_MAX (1 << 18)
+
 /* Whether what was asked for is there. */
 static bool
 open_limits(struct site *s, unsigned slots, struct random *r)
@@ -19,7 +22,8 @@ open_limits(struct site *s, unsigned slots, struct random *r)
 
 	if (o->egress_mbit != 0) {
 		s->egress = egress_create(o->egress_mbit);
-		if (s->egress == NULL)
+		s->waiters = waiters_create(WAITERS_MAX, r);
+		if (s->egress == NULL || s->waiters == NULL)
 			return false;
 	}
 	if (budget.host == 0 && budget.flock == 0)
@@ -69,6 +73,7 @@ site_destroy(struct site *s)
 	replay_destroy(s->replay);
 	lookups_destroy(s->lookups);
 	egress_destroy(s->egress);
+	waiters_destroy(s->waiters);
 	publish_destroy(s->publish);
 	budget_destroy(s->budget);
 	free(s);

@@ -12,6 +12,7 @@
 #include "cathedral/state/publish.h"
 #include "cathedral/state/replay.h"
 #include "cathedral/state/tunnels.h"
+#include "cathedral/state/waiters.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,8 +64,9 @@ struct site {
 	struct identities *identities;
 	struct replay *replay;
 	struct lookups *lookups;
-	struct egress *egress; /* NULL: as much as it can */
-	struct budget *budget; /* NULL: no month has a limit */
+	struct egress *egress;   /* NULL: as much as it can */
+	struct waiters *waiters; /* who waits for it; NULL: as egress */
+	struct budget *budget;   /* NULL: no month has a limit */
 };
 
 /*

@@ -13,16 +13,17 @@
 struct turns {
 	struct share *share;
 	struct egress *egress;
+	struct waiters *waiters;
+	unsigned worker;   /* as the waiters know it */
 	uint64_t seen_ns;  /* when its part was counted last */
 	int64_t credit_ns; /* of that: time on the line, below 0 when it took more */
 	int64_t left;      /* bytes, for this batch */
 	int64_t granted;   /* the same at its beginning */
-	uint32_t crowd;    /* what it told egress about itself */
 	uint64_t due_ns;
 };
 
 struct turns *
-turns_create(struct egress *egress, struct random *seed)
+turns_create(struct egress *egress, struct waiters *waiters, unsigned worker, struct random *seed)
 {
 	struct turns *t = calloc(1, sizeof(*t));
 	size_t room = (size_t)egress_bytes(egress, QUEUE_NS);
@@ -32,8 +33,10 @@ turns_create(struct egress *egress, struct random *seed)
 	room = room < ROOM_MIN ? ROOM_MIN : room;
 	room = room > SHARE_ROOM_MAX ? SHARE_ROOM_MAX : room;
 	t->egress = egress;
+	t->waiters = waiters;
+	t->worker = worker;
 	t->due_ns = UINT64_MAX;
-	t->share = share_create(room, hash_key_new(seed));
+	t->share = share_create(room, hash_key_new(seed), waiters, worker);
 	if (t->share != NULL)
 		return t;
 	free(t);
@@ -65,12 +68,13 @@ static void
 count_credit(struct turns *t, uint64_t now_ns)
 {
 	uint64_t passed = now_ns > t->seen_ns ? now_ns - t->seen_ns : 0;
-	uint32_t crowd = egress_crowd(t->egress);
-	uint32_t others = crowd > t->crowd ? crowd - t->crowd : 0;
-	uint32_t own = t->crowd > 0 ? t->crowd : 1;
+	uint64_t own = waiters_weight(t->waiters, t->worker), all = waiters_total(t->waiters);
+	uint64_t others = all > own ? all - own : 0;
 
 	if (passed > ABSENCE_NS)
 		passed = ABSENCE_NS;
+	if (own == 0)
+		own = WAITERS_WHOLE;
 	t->seen_ns = now_ns;
 	t->credit_ns += (int64_t)(passed * own / (own + others));
 	if (t->credit_ns > (int64_t)EGRESS_BURST_NS)
@@ -200,14 +204,10 @@ void
 turns_end(struct pipeline *p)
 {
 	struct turns *t = p->turns;
-	uint32_t crowd = share_flocks(t->share);
 	int64_t taken = t->granted - t->left;
 
 	if (taken > 0)
 		t->credit_ns -= (int64_t)egress_time_ns(t->egress, (uint64_t)taken);
 	t->granted = t->left;
-	if (crowd != t->crowd)
-		egress_crowd_add(t->egress, (int32_t)(crowd - t->crowd));
-	t->crowd = crowd;
-	t->due_ns = crowd == 0 ? UINT64_MAX : p->now.mono_ns + TURN_NS;
+	t->due_ns = share_waiting(t->share) == 0 ? UINT64_MAX : p->now.mono_ns + TURN_NS;
 }

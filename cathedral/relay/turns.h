@@ -4,7 +4,8 @@
  * relay/share.h says.  Answers never wait, but what they take is taken from the same rate.
  *
  * A worker has for its packets a part of the rate that is as large as its part of the flocks that
- * wait, and what nobody else took.
+ * wait (of one that waits at two, half is the one's and half the other's), and what nobody else
+ * took.
  */
 #ifndef CATHEDRAL_RELAY_TURNS_H
 #define CATHEDRAL_RELAY_TURNS_H
@@ -14,8 +15,9 @@
 
 struct turns;
 
-/* egress is borrowed.  NULL when out of memory. */
-struct turns *turns_create(struct egress *egress, struct random *seed);
+/* egress and waiters are borrowed.  NULL when out of memory. */
+struct turns *turns_create(
+    struct egress *egress, struct waiters *waiters, unsigned worker, struct random *seed);
 void turns_destroy(struct turns *t);
 
 /* At the beginning of a batch or tick: queues what may go of what waits. */

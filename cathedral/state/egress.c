@@ -10,7 +10,6 @@
 struct egress {
 	uint32_t mbit;
 	_Alignas(64) _Atomic uint64_t spent_ns; /* the line is in use until then */
-	_Alignas(64) _Atomic int32_t crowd;
 };
 
 struct egress *
@@ -22,7 +21,6 @@ egress_create(uint32_t mbit)
 		return NULL;
 	e->mbit = mbit;
 	atomic_init(&e->spent_ns, 0);
-	atomic_init(&e->crowd, 0);
 	return e;
 }
 
@@ -72,19 +70,4 @@ void
 egress_charge(struct egress *e, uint64_t ns)
 {
 	atomic_fetch_add_explicit(&e->spent_ns, ns, memory_order_relaxed);
-}
-
-void
-egress_crowd_add(struct egress *e, int32_t flocks)
-{
-	atomic_fetch_add_explicit(&e->crowd, flocks, memory_order_relaxed);
-}
-
-/* The sum may be read between two threads' words: never less than none. */
-uint32_t
-egress_crowd(const struct egress *e)
-{
-	int32_t crowd = atomic_load_explicit(&e->crowd, memory_order_relaxed);
-
-	return crowd < 0 ? 0 : (uint32_t)crowd;
 }

@@ -34,8 +34,4 @@ int64_t egress_left_ns(struct egress *e, uint64_t now_ns);
 /* So much was sent, whether there was anything left or not; or the socket took no more. */
 void egress_charge(struct egress *e, uint64_t ns);
 
-/* How many flocks wait, of all threads; each says what changed with itself. */
-void egress_crowd_add(struct egress *e, int32_t flocks);
-uint32_t egress_crowd(const struct egress *e);
-
 #endif

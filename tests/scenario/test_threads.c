@@ -319,7 +319,7 @@ expect_empty_queues(struct world *w)
 	}
 	assert_int_equal(queued > 0, c->site->egress != NULL);
 	if (c->site->egress != NULL)
-		assert_int_equal(egress_crowd(c->site->egress), 0);
+		assert_int_equal(waiters_flocks(c->site->waiters), 0);
 }
 
 /* Every byte that a thread counted was added up, once; and nobody was warned too early. */

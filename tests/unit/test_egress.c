@@ -57,28 +57,12 @@ what_is_saved_and_owed_has_an_end(void **state)
 	egress_destroy(e);
 }
 
-static void
-the_crowd_is_a_sum(void **state)
-{
-	struct egress *e = egress_create(10);
-
-	(void)state;
-	egress_crowd_add(e, 7);
-	egress_crowd_add(e, 3);
-	egress_crowd_add(e, -5);
-	assert_int_equal(egress_crowd(e), 5);
-	egress_crowd_add(e, -6);
-	assert_int_equal(egress_crowd(e), 0);
-	egress_destroy(e);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_are_time),
 		cmocka_unit_test(what_is_saved_and_owed_has_an_end),
-		cmocka_unit_test(the_crowd_is_a_sum),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

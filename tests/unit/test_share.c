@@ -46,7 +46,7 @@ book_open(size_t room)
 	struct book *b = calloc(1, sizeof(*b));
 
 	assert_non_null(b);
-	b->share = share_create(room, hash_key_new(&randomness));
+	b->share = share_create(room, hash_key_new(&randomness), NULL, 0);
 	assert_non_null(b->share);
 	return b;
 }

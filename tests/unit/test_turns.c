@@ -193,7 +193,7 @@ all_of_it_can_go_at_once(void **state)
 	for (size_t i = 0; i < s.tray.count; i++)
 		assert_int_equal(stage_receive(&s, &two, i).kind, DEVICE_DATA);
 	assert_true(pipeline_due_ns(s.pipeline) == UINT64_MAX);
-	assert_int_equal(egress_crowd(s.site->egress), 0);
+	assert_int_equal(waiters_flocks(s.site->waiters), 0);
 	stage_close(&s);
 }
 
