@@ -184,14 +184,14 @@ static void
 test_draining_goes_on(void **state)
 {
 	struct fixture *f = *state;
-	struct heir heir = heir_of(f->heir.site);
+	struct heir heir = heir_of(f->heir.site, BEQUEST_PROCESS);
 
 	heritage_fill(&f->giver, 10);
 	write_more(f);
 	take(f, &heir);
 	assert_false(f->heir.site->draining);
 	atomic_store(&f->giver.site->draining, true);
-	heir = heir_of(f->heir.site);
+	heir = heir_of(f->heir.site, BEQUEST_PROCESS);
 	free(f->stream.bytes);
 	f->stream = (struct heritage_stream){ 0 };
 	write_more(f);
