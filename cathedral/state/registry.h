@@ -62,8 +62,8 @@ struct registry_ambries {
 
 struct registry_flock {
 	unsigned references; /* as all of them: the main thread's */
+	unsigned device_count;
 	struct registry_ambries ambries;
-	size_t device_count;
 
 	/* What packets look at, in a line of the cache with the first of the devices. */
 	struct flock_id id;              /* base */

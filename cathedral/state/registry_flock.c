@@ -84,7 +84,7 @@ registry_flock_create(struct flock_id id, const struct registry_spec_device *dev
 		return NULL;
 	f->id = flock_base(id);
 	f->references = 1;
-	f->device_count = count;
+	f->device_count = (unsigned)count;
 	f->kek_end = kek_end;
 	f->devices = (void *)((uint8_t *)f + devices_at(kek_end));
 	for (size_t n = 0; n < count; n++) {
