@@ -6,7 +6,7 @@
 #
 #   cathedral-load ---- 127.0.0.1:4500 shrouded, :4600 clear (metered)
 . "$(dirname "$0")/lib.sh"
-plan 33
+plan 34
 
 FLEET=$WORK/fleet
 FILE=$WORK/lasting/budget
@@ -89,7 +89,12 @@ ok $? "another one takes over"
 wait "$before"
 is "$(status ".budget.used >= $used and .budget.flocks_stopped == 1")" true \
 	"it knows what was used"
-# It has written that down at once; it cannot say any more.
+# It writes that down as soon as it serves; killed, it cannot say any more.
+written() {
+	[ "$(status .budget.file_at)" != null ]
+}
+wait_for 5 written
+ok $? "which it writes down"
 stop metered KILL
 serve
 ok $? "after a kill -9 the next one starts"
