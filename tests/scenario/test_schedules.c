@@ -169,6 +169,15 @@ may_talk(const struct world *w, unsigned device)
 	return flock_equal(c->flock, c->flock_dst) || w->pair_count > 0;
 }
 
+/* A device knows an exchange that is over, though somebody sends it once more. */
+static bool
+is_current(const struct world *w, unsigned device, uint32_t spi)
+{
+	const struct device *peer = &w->devices[world_peer(w, device)].d;
+
+	return spi == peer->rx_active || spi == peer->rx_pending;
+}
+
 static void
 heard(struct world *w, unsigned device, const struct device_event *ev, void *arg)
 {
@@ -186,7 +195,7 @@ heard(struct world *w, unsigned device, const struct device_event *ev, void *arg
 	if (!expected)
 		world_violate(w, "device %u got what is not its own: %s", device,
 		    device_event_name(ev->kind));
-	if (ev->kind == DEVICE_SACRAMENT)
+	if (ev->kind == DEVICE_SACRAMENT && is_current(w, device, ev->sacrament.header.spi))
 		w->devices[device].d.tx_spi = ev->sacrament.header.spi;
 }
 
