@@ -29,6 +29,8 @@ announce(const struct conf *conf, const struct site *s, const struct sockets *so
 		log_warn("socket buffers of %d bytes only, net.core.rmem_max and wmem_max allow no "
 			 "more",
 		    sockets->buffer);
+	if (sockets->busy_poll < (int)conf->busy_poll)
+		log_warn("busy_poll is not granted: it takes CAP_NET_ADMIN, or root at the start");
 	if (!secret_locked())
 		log_warn("secrets may be written to swap: RLIMIT_MEMLOCK allows no more memory");
 	if (counts.unfederated > 0)

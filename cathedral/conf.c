@@ -204,6 +204,8 @@ const struct conf_option conf_options[] = {
 	    .help = "let the kernel take and hand over packets of one flow as one" },
 	{ "spin", UINT(spin, 0, 10000), .fallback = "0", .arguments = "MICROSECONDS",
 	    .help = "look for more packets for so long before sleeping" },
+	{ "busy_poll", UINT(busy_poll, 0, 10000), .fallback = "0", .arguments = "MICROSECONDS",
+	    .help = "ask the network card for packets for so long; 0: as the system says" },
 	{ "egress", UINT(egress, 0, 1000000), .fallback = "0", .arguments = "MBIT",
 	    .help = "all that the host may send per second, shared fairly by flocks; 0: no limit" },
 	{ "budget_month", PARSE(parse_budget), .arguments = "BYTES",

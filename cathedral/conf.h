@@ -57,7 +57,7 @@ struct conf {
 	uint64_t workers; /* 0: as many as there are CPUs */
 	uint64_t federation_refresh;
 	uint64_t mtu, socket_buffer, lookup_percent;
-	uint64_t spin;                             /* microseconds */
+	uint64_t spin, busy_poll;                  /* microseconds */
 	uint64_t egress;                           /* Mbit/s; 0: no limit */
 	uint64_t budget_month, flock_budget_month; /* bytes; 0: no limit */
 	char budget_file[CONF_TEXT_MAX];           /* what of these was used; empty: none */

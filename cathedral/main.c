@@ -171,6 +171,7 @@ open_sockets(struct cathedral *c, struct fault *why)
 		.workers = crew_size((unsigned)conf->workers, CONF_WORKERS_MAX),
 		.buffer = (int)conf->socket_buffer,
 		.merge = conf->merge,
+		.busy_poll = (int)conf->busy_poll,
 	};
 	const struct listener *listeners = conf->site.listeners;
 	size_t count = conf->site.listener_count;

@@ -130,6 +130,8 @@ prepare(struct sockets *s, int fd)
 	if (s->merge)
 		set(fd, SOL_UDP, UDP_GRO, 1);
 	set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+	if (s->busy_poll > 0 && !set(fd, SOL_SOCKET, SO_BUSY_POLL, s->busy_poll))
+		s->busy_poll = 0;
 }
 
 static int
@@ -233,6 +235,7 @@ sockets_open(struct sockets *s, const struct listener *listeners, size_t count,
 	s->listener_count = count;
 	s->buffer = options->buffer;
 	s->merge = options->merge;
+	s->busy_poll = options->busy_poll;
 	for (size_t i = 0; i < total; i++) {
 		if (!open_pair(s, &s->pairs[i], &listeners[i % count], options->buffer, why)) {
 			sockets_close(s);
@@ -382,7 +385,8 @@ sockets_take(struct sockets *s, const struct listener *listeners, size_t count,
 		.rows = taken->rows,
 		.listener_count = count,
 		.buffer = options->buffer,
-		.merge = options->merge };
+		.merge = options->merge,
+		.busy_poll = options->busy_poll };
 	s->pairs = calloc(total, sizeof(*s->pairs));
 	if (s->pairs == NULL)
 		return fault_set(why, "out of memory");

@@ -24,12 +24,16 @@ struct sockets {
 	struct socket_pair *pairs; /* rows times listener_count */
 	int buffer;                /* bytes that the kernel granted for the least of them */
 	bool merge;                /* many packets may go in and out as one message */
+	int busy_poll;             /* microseconds that the kernel granted for all that asked */
 };
 
 struct sockets_options {
 	unsigned workers;
 	int buffer; /* bytes, each way */
 	bool merge; /* where the kernel can */
+	/* Microseconds of SO_BUSY_POLL, which takes CAP_NET_ADMIN; 0: as the system says, or as it
+	 * is with sockets that are taken. */
+	int busy_poll;
 };
 
 /*

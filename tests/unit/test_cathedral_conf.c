@@ -88,6 +88,7 @@ test_defaults_are_the_sites(void **state)
 	assert_int_equal(c.lookup_percent, 10);
 	assert_int_equal(c.socket_buffer, 4194304);
 	assert_int_equal(c.spin, 0);
+	assert_int_equal(c.busy_poll, 0);
 	assert_true(c.merge);
 	assert_int_equal(c.metrics.port, 0);
 	assert_true(c.sandbox);
@@ -104,18 +105,18 @@ test_defaults_are_the_sites(void **state)
 static void
 test_every_keyword_of_ours(void **state)
 {
-	struct conf c =
-	    conf_of("listen 192.0.2.1:4500 nat 4501\n"
-		    "listen [2001:db8::1]:4600 clear nat 4601 # IPv6\n"
-		    "listen 0.0.0.0:4700 advertise 198.51.100.1 shroud\n"
-		    "settings /etc/s\nsecretdir /etc/d\nfederation_secret /etc/f\n"
-		    "p2p_sync on\nmtu 1373\nsender_check no\nuser nobody\n"
-		    "sandbox off\npidfile /run/p\ncontrol /run/c operator\n"
-		    "metrics [::1]:9464\nlog_level debug\ninstance \"the one\"\n"
-		    "workers 64\nsocket_buffer 65536\nmerge no\nspin 50\ntunnels_max 2048\n"
-		    "tunnels_per_device 7\nliturgies_max 2049\nidentities_max 2050\n"
-		    "identities_per_device 8\nreplays_max 2051\noffer_rate 9\n"
-		    "lookups_max 16\nlookup_percent 100\n");
+	struct conf c = conf_of(
+	    "listen 192.0.2.1:4500 nat 4501\n"
+	    "listen [2001:db8::1]:4600 clear nat 4601 # IPv6\n"
+	    "listen 0.0.0.0:4700 advertise 198.51.100.1 shroud\n"
+	    "settings /etc/s\nsecretdir /etc/d\nfederation_secret /etc/f\n"
+	    "p2p_sync on\nmtu 1373\nsender_check no\nuser nobody\n"
+	    "sandbox off\npidfile /run/p\ncontrol /run/c operator\n"
+	    "metrics [::1]:9464\nlog_level debug\ninstance \"the one\"\n"
+	    "workers 64\nsocket_buffer 65536\nmerge no\nspin 50\nbusy_poll 70\ntunnels_max 2048\n"
+	    "tunnels_per_device 7\nliturgies_max 2049\nidentities_max 2050\n"
+	    "identities_per_device 8\nreplays_max 2051\noffer_rate 9\n"
+	    "lookups_max 16\nlookup_percent 100\n");
 	const struct listener *l = c.site.listeners;
 
 	(void)state;
@@ -146,6 +147,7 @@ test_every_keyword_of_ours(void **state)
 	assert_int_equal(c.workers, 64);
 	assert_int_equal(c.socket_buffer, 65536);
 	assert_int_equal(c.spin, 50);
+	assert_int_equal(c.busy_poll, 70);
 	assert_false(c.merge);
 	assert_int_equal(c.lookup_percent, 100);
 	assert_true(c.site.p2p_sync);

@@ -83,6 +83,31 @@ test_every_worker_has_its_own_of_each(void **state)
 	sockets_close(&s); /* twice is fine */
 }
 
+/* Whether it is granted depends on who runs this; the socket must be as it is said to be. */
+static void
+test_busy_poll_is_as_granted(void **state)
+{
+	const struct listener l = { .main = own_address(4500), .nat_port = 4501 };
+	struct sockets_options options = *OPTIONS(2);
+	struct sockets s;
+	struct fault why;
+	int usual;
+
+	(void)state;
+	assert_true(sockets_open(&s, &l, 1, &options, &why));
+	assert_int_equal(s.busy_poll, 0);
+	usual = option(s.pairs[0].main, SOL_SOCKET, SO_BUSY_POLL);
+	sockets_close(&s);
+
+	options.busy_poll = usual + 70;
+	assert_true(sockets_open(&s, &l, 1, &options, &why));
+	if (s.busy_poll > 0)
+		usual = options.busy_poll;
+	assert_int_equal(option(s.pairs[0].main, SOL_SOCKET, SO_BUSY_POLL), usual);
+	assert_int_equal(option(s.pairs[1].nat, SOL_SOCKET, SO_BUSY_POLL), usual);
+	sockets_close(&s);
+}
+
 static void
 test_ipv6_is_only_ipv6(void **state)
 {
@@ -331,6 +356,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_worker_has_its_own_of_each),
+		cmocka_unit_test(test_busy_poll_is_as_granted),
 		cmocka_unit_test(test_ipv6_is_only_ipv6),
 		cmocka_unit_test(test_a_second_daemon_is_refused),
 		cmocka_unit_test(test_sockets_are_taken_over),
