@@ -11,6 +11,8 @@ OUT    := build/$(SAN)
 BIN    := $(if $(filter none,$(SAN)),build/bin,$(OUT)/bin)
 PREFIX ?= /usr/local
 PROVE  ?= prove
+# So many tests at a time; those of whole programs mostly wait.
+ABREAST ?= $(shell nproc)
 DEPS   := libsodium libevent libevent_pthreads libcrypto jansson sqlite3 libseccomp libsystemd
 SYNC_DEPS := libcurl
 API_DEPS := libmicrohttpd gnutls sqlite3 jansson libsodium libsystemd libseccomp
@@ -115,21 +117,21 @@ $(OUT)/tests/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(if $(filter fuzz,$(SAN)),
 everything: all $(TOOLS) $(UNIT) $(SCENARIO) $(FUZZERS) $(BENCHES)
 
 unit: $(UNIT)
-	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -e '' $(UNIT)
+	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -j$(ABREAST) -e '' $(UNIT)
 
 scenario: $(SCENARIO)
-	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -e '' $(SCENARIO)
+	CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) -j$(ABREAST) -e '' $(SCENARIO)
 
 seeds: $(FUZZERS)
 	$(PROVE) -e '' tests/fuzz/seeds.t :: $(OUT)/tests/fuzz
 
 style: $(HELP) $(KIT) $(API) $(LIB)
-	ARCHIVES="$^" $(PROVE) -e '' $(wildcard tests/check/*.t)
+	ARCHIVES="$^" $(PROVE) -j$(ABREAST) -e '' $(wildcard tests/check/*.t)
 
 check: $(if $(filter none,$(SAN)),style) unit scenario seeds
 
 integration: all $(TOOLS)
-	BIN=$(BIN) prove -v -e '' --timer tests/integration/[0-9]*.t
+	BIN=$(BIN) $(PROVE) --failures --comments -j$$(($(ABREAST) + 1)) -e '' --timer tests/integration/[0-9]*.t
 
 packages:
 	@deploy/packages

@@ -66,7 +66,7 @@ table_walk(struct table_shard *s, table_gone *gone, void *arg)
  */
 struct copies {
 	const struct table *table;
-	uint8_t *entries; /* room for PART_WALKED; NULL: no memory, nothing is copied */
+	uint8_t *entries; /* PART_WALKED of them, a stride apart; NULL: no memory, none is copied */
 	size_t count;
 	bool all; /* nothing of it had no room */
 };
@@ -74,18 +74,18 @@ struct copies {
 static struct copies
 copies_make(const struct table *t)
 {
-	return (struct copies){ .table = t, .entries = malloc(PART_WALKED * t->entry_size) };
+	return (struct copies){ .table = t, .entries = malloc(PART_WALKED * t->stride) };
 }
 
 static void
 copy_entry(struct copies *c, const void *entry)
 {
-	size_t size = c->table->entry_size;
+	const struct table *t = c->table;
 
 	if (c->entries == NULL || c->count == PART_WALKED)
 		c->all = false;
 	else
-		memcpy(c->entries + c->count++ * size, entry, size);
+		memcpy(c->entries + c->count++ * t->stride, entry, t->entry_size);
 }
 
 static bool
@@ -96,7 +96,7 @@ any_is_gone(const struct copies *c, const struct table_look *look)
 	if (!c->all)
 		return true;
 	for (size_t n = 0; n < c->count; n++)
-		any = !look->stays(c->entries + n * c->table->entry_size, look->arg) || any;
+		any = !look->stays(c->entries + n * c->table->stride, look->arg) || any;
 	return any;
 }
 
