@@ -170,6 +170,8 @@ world_post(struct world *w, const struct endpoint *from, const struct endpoint *
 	unsigned a = host_at(w, from, to), b = host_at(w, to, from);
 	uint32_t lost = w->line.lost;
 
+	/* From here on nothing of the caller's is looked at: the tap may have kept it, and let it
+	 * go. */
 	if (w->tap != NULL)
 		w->tap(w, d, w->tap_arg);
 	if (a < WORLD_CATHEDRALS && b < WORLD_CATHEDRALS && w->line.lost_between > 0)
@@ -180,7 +182,7 @@ world_post(struct world *w, const struct endpoint *from, const struct endpoint *
 		return;
 	}
 	if (random_below(&w->random, 1000) < w->line.twice)
-		depart(w, datagram(from, to, bytes, len));
+		depart(w, datagram(&d->from, &d->to, d->bytes, d->len));
 	depart(w, d);
 }
 
