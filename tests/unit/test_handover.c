@@ -98,7 +98,7 @@ test_one_takes_over_from_the_other(void **state)
 	taker_report(t, &report);
 	assert_int_equal(report.handovers, 7);
 	assert_in_range(report.gap_ns, 1, 5 * NS_PER_S);
-	assert_int_equal(report.taken_s, clock_now().wall_s);
+	assert_in_range(clock_now().wall_s - report.taken_s, 0, 5);
 	taker_destroy(t);
 	close(control);
 	close(door);
