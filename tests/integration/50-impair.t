@@ -87,7 +87,8 @@ is "$(ask hub counters | jq '[.total.packets[]] | add')" \
 is "$(ask hub counters | jq -c '.total.packets | with_entries(select(.value > 0)) | keys -
 	["consumed", "identity_budget", "no_tunnel", "relayed", "replay", "unknown_identity"]')" \
 	'[]' "under none that speaks of damage"
-between "$(verdict hub replay)" 5 60 "doubled offers are replays"
+# Of some 500 offers 2 % come twice: nine, by chance a few more or less.
+between "$(verdict hub replay)" 1 60 "doubled offers are replays"
 between "$(verdict hub no_tunnel)" 0 100 "packets without a tunnel came at the start only"
 
 # Doubled data packets arrive doubled: those of the devices' own lines, and of their peers'.
